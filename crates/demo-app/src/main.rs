@@ -1,3 +1,9 @@
-//! Entry point.
+//! The entry point of the demo workload.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    demo_app::main(&demo_app::Cli::parse())
+}
