@@ -23,7 +23,7 @@ pub mod wait;
 pub use background::Background;
 pub use command::{command, home, root};
 pub use repository::{Remote, git};
-pub use skips::{peer, shared, skip};
+pub use skips::{docker, peer, shared, skip};
 pub use stub::Stubs;
 pub use wait::{free_port, wait_until};
 

@@ -6,6 +6,7 @@ use std::{
     fs::OpenOptions,
     io::Write as _,
     path::{Path, PathBuf},
+    process::{Command, Stdio},
     thread,
 };
 
@@ -33,6 +34,25 @@ pub fn shared(path: &str) -> Option<PathBuf> {
         skip(&format!("no ../shared/{path}"));
     }
     found
+}
+
+/// Returns the address of a Docker engine that answers (`unix:///…`), for `DOCKER_HOST`.
+///
+/// `scripts/test.sh` starts one where it may. Without one the running test is written down as skipped.
+pub fn docker() -> Option<String> {
+    let program = peer("docker")?;
+    let host = env::var("DOCKER_HOST").unwrap_or_else(|_| "unix:///var/run/docker.sock".to_owned());
+    let answer = Command::new(program)
+        .args(["--host", &host, "info"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    if answer.is_ok_and(|status| status.success()) {
+        Some(host)
+    } else {
+        skip("no running Docker engine");
+        None
+    }
 }
 
 /// Writes down that the running test is skipped, and why.

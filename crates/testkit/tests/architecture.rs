@@ -1,0 +1,256 @@
+//! The shape of the workspace: arrows point one way, files say what they are for, and only core
+//! touches the streams.
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use autoscaleops_testkit::root;
+use serde_json::Value;
+
+/// Every arrow between our packages that may exist, as drawn in docs/architecture.md.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("autoscaleops-core", &[]),
+    ("autoscaleops-gitops", &["autoscaleops-core"]),
+    ("autoscaleops-hpa", &[]),
+    ("autoscaleops-k6-engine", &["autoscaleops-core"]),
+    (
+        "autoscaleops-rehearsal",
+        &[
+            "autoscaleops-core",
+            "autoscaleops-gitops",
+            "autoscaleops-hpa",
+        ],
+    ),
+    ("demo-app", &[]),
+    ("hpa-watch", &["autoscaleops-core", "autoscaleops-hpa"]),
+    ("image-watch", &["autoscaleops-core", "autoscaleops-gitops"]),
+    ("k6-run", &["autoscaleops-core", "autoscaleops-k6-engine"]),
+    ("kind-up", &["autoscaleops-core", "autoscaleops-rehearsal"]),
+    ("tag-bump", &["autoscaleops-core", "autoscaleops-gitops"]),
+    ("trivy-gate", &["autoscaleops-core"]),
+    ("autoscaleops-testkit", &[]),
+];
+
+/// The longest a source file may be. 250 lines is the aim.
+const MOST_LINES: usize = 450;
+
+#[test]
+fn arrows_between_our_packages_point_down() {
+    let packages = packages();
+    let allowed: BTreeMap<_, _> = ARROWS.iter().copied().collect();
+    for (name, package) in &packages {
+        let targets = allowed
+            .get(name.as_str())
+            .unwrap_or_else(|| panic!("`{name}` is not in the picture"));
+        for dependency in package["dependencies"].as_array().unwrap() {
+            let target = dependency["name"].as_str().unwrap();
+            if !packages.contains_key(target) {
+                continue;
+            }
+            // Tests may use the kit, and drive the tools' libraries together in it.
+            let in_tests = dependency["kind"] == "dev"
+                && (target == "autoscaleops-testkit" || name == "autoscaleops-testkit");
+            assert!(
+                in_tests || targets.contains(&target),
+                "`{name}` must not depend on `{target}`: see docs/architecture.md"
+            );
+        }
+    }
+    assert_eq!(
+        packages.len(),
+        ARROWS.len(),
+        "the picture shows a package that is gone"
+    );
+}
+
+#[test]
+fn nothing_but_tests_depends_on_the_kit() {
+    for (name, package) in packages() {
+        for dependency in package["dependencies"].as_array().unwrap() {
+            let is_kit = dependency["name"] == "autoscaleops-testkit";
+            assert!(
+                !is_kit || dependency["kind"] == "dev",
+                "`{name}` ships the test kit"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_package_takes_versions_and_lints_from_the_workspace() {
+    for (name, package) in packages() {
+        let manifest = fs::read_to_string(package["manifest_path"].as_str().unwrap()).unwrap();
+        assert!(
+            manifest.contains("[lints]\nworkspace = true"),
+            "`{name}` has lints of its own"
+        );
+        for line in manifest.lines() {
+            assert!(
+                !line.contains("version = \"") && !line.contains("path = \"../"),
+                "`{name}` names a version or path itself: {line}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_tools_main_only_hands_over() {
+    for tool in [
+        "kind-up",
+        "trivy-gate",
+        "tag-bump",
+        "image-watch",
+        "hpa-watch",
+        "k6-run",
+    ] {
+        let text =
+            fs::read_to_string(root().join("crates").join(tool).join("src/main.rs")).unwrap();
+        let code = text
+            .lines()
+            .filter(|line| !line.trim().is_empty() && !line.starts_with("//"))
+            .count();
+        assert!(
+            code <= 5,
+            "crates/{tool}/src/main.rs has {code} lines of code; the tool belongs in lib.rs"
+        );
+    }
+}
+
+#[test]
+fn each_file_says_what_it_is_for() {
+    let silent = sources().into_iter().filter(|path| {
+        let text = fs::read_to_string(path).unwrap();
+        let first = text.lines().next().unwrap_or_default();
+        !first
+            .strip_prefix("//! ")
+            .is_some_and(|said| said.len() >= 8)
+    });
+    assert_eq!(
+        names(silent),
+        "",
+        "these do not open with `//!` and their purpose"
+    );
+}
+
+#[test]
+fn no_source_file_outgrows_its_reader() {
+    let long = sources()
+        .into_iter()
+        .filter(|path| !is_test(path))
+        .filter(|path| fs::read_to_string(path).unwrap().lines().count() > MOST_LINES);
+    assert_eq!(
+        names(long),
+        "",
+        "these have more than {MOST_LINES} lines; find the seam in them"
+    );
+}
+
+#[test]
+fn only_core_writes_to_the_streams_and_reads_the_environment() {
+    let forbidden = [
+        "print_stdout",
+        "print_stderr",
+        "io::stdout()",
+        "println!(",
+        "env::var(",
+        "env::var_os(",
+    ];
+    let mut found = Vec::new();
+    for path in sources().into_iter().filter(|path| !is_test(path)) {
+        let name = path
+            .strip_prefix(root())
+            .unwrap()
+            .to_string_lossy()
+            .into_owned();
+        // The workload is no tool, and the kit never ships.
+        if ["core", "demo-app", "testkit"]
+            .iter()
+            .any(|home| name.starts_with(&format!("crates/{home}/")))
+        {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        let shipped = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+        for line in shipped
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+        {
+            if forbidden.iter().any(|what| line.contains(what)) {
+                found.push(format!("{name}: {}", line.trim()));
+            }
+        }
+    }
+    assert_eq!(
+        found.join("\n"),
+        "",
+        "results go through `Console`, the environment through `config::env`"
+    );
+}
+
+/// Our packages by name, as cargo sees them.
+fn packages() -> BTreeMap<String, Value> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test of the workspace asks cargo"
+    )]
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--offline", "--format-version=1"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    packages
+        .iter()
+        .map(|package| {
+            (
+                package["name"].as_str().unwrap().to_owned(),
+                package.clone(),
+            )
+        })
+        .collect()
+}
+
+/// Every Rust file under crates/.
+fn sources() -> Vec<PathBuf> {
+    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(&root().join("crates"), &mut found);
+    assert!(found.len() > 20, "only {} files found", found.len());
+    found.sort();
+    found
+}
+
+/// The paths below the root, one a line.
+fn names(paths: impl Iterator<Item = PathBuf>) -> String {
+    let names = paths.map(|path| path.strip_prefix(root()).unwrap().display().to_string());
+    names.collect::<Vec<_>>().join("\n")
+}
+
+/// Whether a file holds tests, examples or benchmarks alone.
+fn is_test(path: &Path) -> bool {
+    let path = path.to_string_lossy();
+    ["/tests/", "/examples/", "/benches/"]
+        .iter()
+        .any(|folder| path.contains(folder))
+        || path.ends_with("/tests.rs")
+}
