@@ -1,0 +1,138 @@
+//! What every tool can say about itself: completions, man page, configuration.
+
+use std::path::PathBuf;
+
+use clap::{Arg, ArgMatches, Command, value_parser};
+use clap_complete::Shell;
+use serde_json::{Value, json};
+
+use super::{CommonArgs, Format, LONG_VERSION, Tool};
+use crate::{
+    config::{self, Resolved},
+    console::{self, Console},
+    exit, failure,
+    report::{Report, Verdict},
+};
+
+/// Returns the command line of the tool, with what every tool has.
+pub(super) fn command<T: Tool>() -> Command {
+    let completions = Command::new("completions")
+        .about("Print completions for a shell")
+        .arg(
+            Arg::new("shell")
+                .required(true)
+                .value_parser(value_parser!(Shell)),
+        );
+    let man = Command::new("man").about("Print the man page");
+    let report = Arg::new("of_report")
+        .long("of-report")
+        .help("Print the schema of the report instead")
+        .action(clap::ArgAction::SetTrue);
+    let settings = Command::new("config")
+        .about("Print the configuration")
+        .subcommand_required(true)
+        .subcommand(
+            Command::new("show").about("Print the effective values and where each came from"),
+        )
+        .subcommand(
+            Command::new("schema")
+                .about("Print the JSON Schema")
+                .arg(report),
+        );
+    T::command()
+        .version(LONG_VERSION)
+        .long_version(LONG_VERSION)
+        .subcommand_negates_reqs(true)
+        .subcommands([completions, man, settings])
+}
+
+/// Runs the subcommands that every tool has. `None` when another one was asked for.
+pub(super) fn run<T: Tool>(matches: &ArgMatches) -> Option<u8> {
+    let (name, matches) = matches.subcommand()?;
+    let written = match name {
+        "completions" => {
+            let shell = *matches.get_one::<Shell>("shell")?;
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut command::<T>(), T::NAME, &mut text);
+            Ok(String::from_utf8_lossy(&text).into_owned())
+        }
+        "man" => man::<T>(),
+        "config" => match matches.subcommand()? {
+            ("show", matches) => show::<T>(&common(matches)),
+            (_, matches) => schema::<T>(matches.get_flag("of_report")),
+        },
+        _ => return None,
+    };
+    let mut console = Console::of_process(T::NAME, super::settings(&common(matches)));
+    match written.and_then(|text| Ok(console.answer(&text)?)) {
+        Ok(()) => Some(exit::PASS),
+        Err(err) => {
+            console.say(&failure::explain(&err));
+            Some(failure::code(&err))
+        }
+    }
+}
+
+fn common(matches: &ArgMatches) -> CommonArgs {
+    CommonArgs {
+        format: matches
+            .get_one::<Format>("format")
+            .copied()
+            .unwrap_or_default(),
+        config: matches.get_one::<PathBuf>("config").cloned(),
+        ..CommonArgs::default()
+    }
+}
+
+fn man<T: Tool>() -> anyhow::Result<String> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command::<T>()).render(&mut page)?;
+    Ok(String::from_utf8_lossy(&page).into_owned())
+}
+
+fn show<T: Tool>(common: &CommonArgs) -> anyhow::Result<String> {
+    let resolved: Resolved<T::Section> = config::resolve(T::NAME, common, &Value::Null)?;
+    let values = serde_json::to_value(&resolved.value)?;
+    let empty = serde_json::Map::new();
+    let values = values.as_object().unwrap_or(&empty);
+    if common.format == Format::Json {
+        let sources: serde_json::Map<String, Value> = resolved
+            .sources
+            .iter()
+            .map(|(key, source)| (key.clone(), Value::String(source.to_string())))
+            .collect();
+        let details = json!({"values": values, "sources": sources});
+        let mut report = Report::new(
+            Verdict::Pass,
+            format!("configuration of {}", T::NAME),
+            details,
+        );
+        report.stamp(T::NAME, super::VERSION, jiff::Timestamp::now());
+        return Ok(console::json(&report)?);
+    }
+    let mut text = format!("{}:\n", T::NAME);
+    for (key, value) in values {
+        let source = resolved
+            .sources
+            .get(key)
+            .map_or_else(|| "default".to_owned(), ToString::to_string);
+        let value = serde_json::to_string(value)?;
+        text.push_str(&format!("  {key}: {value}  # {source}\n"));
+    }
+    Ok(text)
+}
+
+fn schema<T: Tool>(of_report: bool) -> anyhow::Result<String> {
+    let schema = if of_report {
+        config::schema::<Report<T::Details>>()
+    } else {
+        let section = config::schema::<T::Section>();
+        json!({
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "title": format!("autoscaleops.yaml, section {}", T::NAME),
+            "type": "object",
+            "properties": {T::NAME: section},
+        })
+    };
+    Ok(serde_json::to_string_pretty(&schema)?)
+}
