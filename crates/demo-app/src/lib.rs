@@ -11,6 +11,7 @@ use clap::Parser;
 
 pub mod lifecycle;
 pub mod metrics;
+pub mod probe;
 pub mod server;
 pub mod service;
 pub mod work;
@@ -65,17 +66,27 @@ pub struct Cli {
     /// How long requests under way may take to finish after that, in milliseconds
     #[arg(long, env = "GRACE_MS", value_name = "MS", default_value_t = 10_000)]
     pub grace_ms: u64,
+
+    /// Ask a running instance instead of being one; exit 0 when it answers 200
+    #[arg(long, value_name = "URL")]
+    pub probe: Option<probe::Target>,
 }
 
-/// Serves until told to stop, and says on standard error why when it cannot.
+/// Serves until told to stop, or probes, and says on standard error why when it cannot.
 pub fn main(cli: &Cli) -> ExitCode {
-    match server::serve(cli) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            say(&format!("error: {error}"));
-            ExitCode::FAILURE
-        }
-    }
+    let failure = match &cli.probe {
+        Some(target) => match probe::ask(target) {
+            Ok(200) => return ExitCode::SUCCESS,
+            Ok(status) => format!("{target} answered {status}"),
+            Err(error) => format!("cannot ask {target}: {error}"),
+        },
+        None => match server::serve(cli) {
+            Ok(()) => return ExitCode::SUCCESS,
+            Err(error) => error.to_string(),
+        },
+    };
+    say(&format!("error: {failure}"));
+    ExitCode::FAILURE
 }
 
 /// Writes one line to standard error; a closed standard error is no reason to stop serving.

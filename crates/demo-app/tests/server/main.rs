@@ -223,3 +223,22 @@ fn an_address_in_use_is_named() {
         "{error}"
     );
 }
+
+#[test]
+fn the_binary_probes_another_one() {
+    let app = App::start(&["--startup-ms", "600000"], &[]);
+    let probe = |path: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_demo-app"))
+            .args(["--probe", &format!("http://{}{path}", app.address)])
+            .output()
+            .unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    assert_eq!(probe("/health"), (Some(0), String::new()));
+    let (code, error) = probe("/ready");
+    assert_eq!(code, Some(1));
+    assert!(error.ends_with("/ready answered 503\n"), "{error}");
+}
