@@ -1,0 +1,6 @@
+//! The files that are not programs, and what they promise each other: charts, Argo CD resources,
+//! workflows, dashboards.
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+mod charts;
+mod files;
