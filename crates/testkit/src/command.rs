@@ -93,6 +93,20 @@ pub fn root() -> PathBuf {
         .to_owned()
 }
 
+/// Returns the path of one of our programs as the workspace's last build left it.
+///
+/// For tests of the workspace as a whole; a tool's own tests use [`tool!`](crate::tool). Where it
+/// is not built, as in a run of one package, the running test is written down as skipped.
+pub fn built(name: &str) -> Option<PathBuf> {
+    // target/debug/deps/TEST-HASH, so target/debug/NAME.
+    let path = env::current_exe().unwrap().ancestors().nth(2)?.join(name);
+    if path.is_file() {
+        return Some(path);
+    }
+    crate::skip(&format!("`{name}` is not built"));
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

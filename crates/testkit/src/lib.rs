@@ -21,7 +21,7 @@ pub mod stub;
 pub mod wait;
 
 pub use background::Background;
-pub use command::{command, home, root};
+pub use command::{built, command, home, root};
 pub use repository::{Remote, git};
 pub use skips::{docker, peer, shared, skip};
 pub use stub::Stubs;

@@ -1,0 +1,257 @@
+//! What is published in docs/ says what the programs do: exit codes, schemas, links, commands.
+//!
+//! `SNAPSHOTS=overwrite cargo test --workspace --test published` writes the schemas anew.
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+use autoscaleops_core::exit;
+use autoscaleops_testkit::{built, command, root};
+use regex::Regex;
+use serde_json::Value;
+
+const TOOLS: [&str; 6] = [
+    "kind-up",
+    "trivy-gate",
+    "tag-bump",
+    "image-watch",
+    "hpa-watch",
+    "k6-run",
+];
+
+#[test]
+fn the_table_of_exit_codes_is_the_one_in_core() {
+    let text = fs::read_to_string(root().join("docs/exit-codes.md")).unwrap();
+    let rows: Vec<(u8, &str)> = text
+        .lines()
+        .filter_map(|line| {
+            let mut cells = line.trim_matches('|').split('|').map(str::trim);
+            Some((cells.next()?.parse().ok()?, cells.next()?))
+        })
+        .collect();
+    assert_eq!(rows, exit::ALL);
+}
+
+#[test]
+fn the_published_schemas_are_those_of_the_programs() {
+    for tool in TOOLS {
+        let Some(program) = built(tool) else { continue };
+        for (file, arguments) in [
+            (format!("{tool}.config.json"), &["config", "schema"][..]),
+            (
+                format!("{tool}.report.json"),
+                &["config", "schema", "--of-report"][..],
+            ),
+        ] {
+            let output = command(&program).args(arguments).output().unwrap();
+            assert!(
+                output.status.success(),
+                "{tool} {arguments:?}: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+            let schema: Value = serde_json::from_slice(&output.stdout).unwrap();
+            assert!(schema.is_object(), "{tool} {arguments:?} printed no schema");
+            let path = root().join("docs/schemas").join(file);
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the switch of snapbox, for our own snapshots"
+            )]
+            let overwrite = env::var("SNAPSHOTS").is_ok_and(|value| value == "overwrite");
+            if overwrite {
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(&path, &output.stdout).unwrap();
+            }
+            let published = fs::read(&path).unwrap_or_default();
+            assert!(
+                published == output.stdout,
+                "{} is not what `{tool} {}` prints; write it anew with \
+                 SNAPSHOTS=overwrite cargo test --workspace --test published",
+                path.display(),
+                arguments.join(" ")
+            );
+        }
+    }
+}
+
+#[test]
+fn a_tools_help_has_examples_and_its_version_a_commit() {
+    let form = Regex::new(r"^[a-z0-9-]+ \d+\.\d+\.\d+ \(.+\)\n$").unwrap();
+    for tool in TOOLS {
+        let Some(program) = built(tool) else { continue };
+        let help = command(&program).arg("--help").output().unwrap();
+        let help = String::from_utf8(help.stdout).unwrap();
+        assert!(
+            help.contains("Examples:"),
+            "{tool} --help shows no example:\n{help}"
+        );
+        for flag in [
+            "--format",
+            "--report",
+            "--config",
+            "--no-ci",
+            "--quiet",
+            "--verbose",
+            "--color",
+        ] {
+            assert!(help.contains(flag), "{tool} --help lacks {flag}");
+        }
+        let version = command(&program).arg("--version").output().unwrap();
+        let version = String::from_utf8(version.stdout).unwrap();
+        assert!(
+            form.is_match(&version) && version.starts_with(tool),
+            "{version:?}"
+        );
+        for shell in ["bash", "zsh", "fish"] {
+            let script = command(&program)
+                .args(["completions", shell])
+                .output()
+                .unwrap();
+            assert!(
+                script.status.success() && script.stdout.len() > 200,
+                "{tool} completions {shell}"
+            );
+        }
+        let page = command(&program).arg("man").output().unwrap();
+        assert!(
+            String::from_utf8_lossy(&page.stdout).contains(".TH"),
+            "{tool} man"
+        );
+    }
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    let link = Regex::new(r"\]\(([^)\s]+)\)").unwrap();
+    let mut broken = Vec::new();
+    for document in documents() {
+        let text = fs::read_to_string(&document).unwrap();
+        for found in link.captures_iter(&text) {
+            let target = found[1].split('#').next().unwrap().to_owned();
+            let outside =
+                target.is_empty() || target.contains("://") || target.starts_with("mailto:");
+            if !outside && !document.parent().unwrap().join(&target).exists() {
+                broken.push(format!("{}: {target}", shown(&document)));
+            }
+        }
+    }
+    assert_eq!(broken.join("\n"), "");
+}
+
+#[test]
+fn commands_in_the_documents_parse() {
+    let mut wrong = Vec::new();
+    for document in documents() {
+        let text = fs::read_to_string(&document).unwrap();
+        for line in shell_lines(&text) {
+            let Some((tool, arguments)) = our_command(&line) else {
+                continue;
+            };
+            let Some(program) = built(tool) else { continue };
+            let help = help_for(&program, &arguments);
+            for flag in arguments
+                .iter()
+                .filter(|argument| argument.starts_with("--"))
+            {
+                let flag = flag.split('=').next().unwrap();
+                if flag != "--" && !help.contains(flag) {
+                    wrong.push(format!("{}: `{line}`: no {flag}", shown(&document)));
+                }
+            }
+        }
+    }
+    assert_eq!(wrong.join("\n"), "");
+}
+
+/// The help of the tool, and of the subcommand where the first argument is one.
+fn help_for(program: &Path, arguments: &[String]) -> String {
+    let print = |arguments: &[&str]| {
+        let output = command(program).args(arguments).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let mut help = print(&["--help"]);
+    if let Some(first) = arguments.first().filter(|first| !first.starts_with('-'))
+        && (help.contains(&format!("\n  {first} ")) || help.contains(&format!("\n  {first}\n")))
+    {
+        help.push_str(&print(&[first, "--help"]));
+    }
+    help
+}
+
+/// The lines of every ```sh and ```console block, with continued lines joined.
+fn shell_lines(text: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut language = None;
+    for line in text.lines() {
+        if let Some(rest) = line.trim_start().strip_prefix("```") {
+            language = match language {
+                None => Some(rest.trim().to_owned()),
+                Some(_) => None,
+            };
+            continue;
+        }
+        match language.as_deref() {
+            Some("sh" | "bash") => lines.push(line.to_owned()),
+            Some("console") => lines.extend(line.strip_prefix("$ ").map(str::to_owned)),
+            _ => {}
+        }
+    }
+    lines
+        .join("\n")
+        .replace("\\\n", " ")
+        .lines()
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The first of our tools in a command line, with its arguments up to the next pipe, sign or comment.
+fn our_command(line: &str) -> Option<(&'static str, Vec<String>)> {
+    let words: Vec<&str> = line
+        .split_whitespace()
+        .take_while(|word| !word.starts_with('#'))
+        .collect();
+    let start = words.iter().position(|word| TOOLS.contains(word))?;
+    let leads = words[..start]
+        .iter()
+        .all(|word| word.contains('=') || matches!(*word, "if" | "time" | "!" | "exec"));
+    if !leads {
+        return None;
+    }
+    let tool = TOOLS.into_iter().find(|tool| *tool == words[start])?;
+    let arguments = words[start + 1..]
+        .iter()
+        .take_while(|word| !matches!(**word, "|" | "||" | "&&" | ";" | ">" | "--"))
+        .map(|word| word.trim_end_matches(';').to_owned())
+        .collect();
+    Some((tool, arguments))
+}
+
+/// Every Markdown file that a reader may open.
+fn documents() -> Vec<PathBuf> {
+    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if path.is_dir() {
+                if !name.starts_with('.')
+                    && !matches!(name.as_str(), "target" | "fixtures" | "node_modules")
+                {
+                    walk(&path, found);
+                }
+            } else if path.extension().is_some_and(|ending| ending == "md") {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(&root(), &mut found);
+    assert!(found.len() > 5, "{found:?}");
+    found.sort();
+    found
+}
+
+fn shown(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap().display().to_string()
+}
