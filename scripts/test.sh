@@ -143,7 +143,7 @@ step_charts() {
     done
 }
 
-step_demo() { check "demo" scripts/demo.sh --no-color; }
+step_demo() { check "demo" scripts/demo.sh; }
 
 step_e2e() {
     if [ -x scripts/e2e.sh ]; then check "e2e local" scripts/e2e.sh local; fi

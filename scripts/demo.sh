@@ -1,0 +1,119 @@
+#!/usr/bin/env bash
+# The whole chain on this machine, with nothing installed but Rust and Git: a vulnerable image is
+# blocked and nothing is pushed; a clean one passes, and its tag lands in Git. Everything lives in
+# a temporary folder and on loopback, and is gone when the demo ends, also after Ctrl-C.
+#
+#   scripts/demo.sh                build, then tell the story; a page of it stays in target/demo/
+#   scripts/demo.sh --no-build     with the programs that are built already
+#   scripts/demo.sh --recorded     judge the recorded reports even where Docker and Trivy could scan
+set -uo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+build=yes
+recorded=no
+for argument in "$@"; do
+    case $argument in
+        --no-build) build=no ;;
+        --recorded) recorded=yes ;;
+        *)
+            sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0"
+            [ "$argument" = --help ] && exit 0
+            exit 2
+            ;;
+    esac
+done
+
+target="${CARGO_TARGET_DIR:-$root/target}"
+if [ "$build" = yes ]; then
+    echo "Building the tools (the first time takes some minutes)…"
+    # The same profile and features as the tests, so that neither builds the other's work again.
+    (cd "$root" && cargo build --locked --quiet --workspace --bins) || exit 1
+fi
+export PATH="$target/debug:$root/.tools/bin:$PATH"
+# A demo under a CI runner is no job of that runner, and the user's configuration is not the demo's.
+unset GITHUB_ACTIONS GITHUB_OUTPUT GITHUB_STEP_SUMMARY AUTOSCALEOPS_CONFIG
+
+# shellcheck source=scripts/lib/story.sh
+source "$root/scripts/lib/story.sh"
+# shellcheck source=scripts/lib/docker.sh
+source "$root/scripts/lib/docker.sh"
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/autoscaleops-demo.XXXXXX")
+clean_up() {
+    trap '' INT TERM
+    end_processes
+    stop_docker
+    rm -rf "$work"
+}
+trap clean_up EXIT
+trap 'echo; echo "Interrupted: cleaning up."; exit 130' INT
+trap 'exit 143' TERM
+cd "$work" || exit 1
+
+page="$target/demo/report.html"
+mkdir -p "$target/demo"
+image=ghcr.io/acme/shop
+
+# ── a Git remote, as a hosting service would be ───────────────────────────────────────────────
+export GIT_AUTHOR_NAME=Ada GIT_AUTHOR_EMAIL=ada@example.org GIT_COMMITTER_NAME=Ada GIT_COMMITTER_EMAIL=ada@example.org
+export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
+git init --quiet --bare --initial-branch=main shop.git
+git init --quiet --initial-branch=main seed
+cat >seed/values-dev.yaml <<VALUES
+# What runs in dev.
+image:
+  repository: $image
+  tag: "dev-0000000"   # written by tag-bump
+replicas: 1
+VALUES
+git -C seed add --all
+git -C seed commit --quiet --message "shop: first deployment"
+git -C seed push --quiet "$work/shop.git" main
+rm -rf seed
+remote="file://$work/shop.git"
+remote_log() { git -C "$work/shop.git" log --format='%s' main; }
+commits() { git -C "$work/shop.git" rev-list --count main; }
+
+# ── what is judged ────────────────────────────────────────────────────────────────────────────
+scan="recorded reports of real scans (scripts/demo/*.trivy.json)"
+if [ "$recorded" = no ] && command -v docker >/dev/null && command -v trivy >/dev/null && start_docker "$root/.tools/docker"; then
+    scan="scans of images built just now, with the small offline database of the tests"
+    real_scan() { # NAME TAG
+        DOCKER_BUILDKIT=0 docker build --quiet --tag "$image:$2" "$root/scripts/demo/images/$1" &&
+            trivy image --quiet --cache-dir "$work/trivy" --skip-db-update --offline-scan --scanners vuln \
+                --format json --output "$work/$1.trivy.json" "$image:$2"
+    }
+    mkdir -p "$work/trivy" && cp -R "$root/crates/trivy-gate/tests/fixtures/trivy-db/db" "$work/trivy/db"
+    if ! { real_scan vulnerable dev-1a2b3c4 && real_scan clean 1.2.3; } >"$work/scan.log" 2>&1; then
+        say "note: the real scan did not work, so the recordings are judged: $(tail -n 1 "$work/scan.log")"
+        scan="recorded reports of real scans (scripts/demo/*.trivy.json)"
+    fi
+fi
+for name in vulnerable clean; do
+    [ -s "$name.trivy.json" ] || cp "$root/scripts/demo/$name.trivy.json" .
+done
+
+echo "${bold}AutoScaleOps: from a scan to production, on this machine${plain}"
+say "judged are $scan"
+
+# ── the story ─────────────────────────────────────────────────────────────────────────────────
+step "The gate blocks a vulnerable image"
+expect 10 "trivy-gate vulnerable.trivy.json"
+
+step "A closed gate closes the pipe: nothing is pushed"
+before=$(commits)
+expect 10 "trivy-gate vulnerable.trivy.json -o json | tag-bump values-dev.yaml --repo $remote --from - --push"
+shows "commits on the remote" "$(commits)" "$before"
+
+step "A clean image passes, and its tag lands in Git"
+expect 0 "trivy-gate clean.trivy.json -o json | tag-bump values-dev.yaml --repo $remote --from - --push"
+shows "commits on the remote" "$(commits)" "$((before + 1))"
+expect 0 "git -C shop.git show --format='%h %an: %s' --unified=1 main"
+
+step "The same again changes nothing"
+expect 0 "trivy-gate clean.trivy.json -o json | tag-bump values-dev.yaml --repo $remote --from - --push"
+shows "commits on the remote" "$(commits)" "$((before + 1))"
+
+write_page "$page"
+echo
+echo "${green}Done${plain} in $((SECONDS - story_started)) s. The story on one page: $page"

@@ -1,0 +1,153 @@
+# shellcheck shell=bash
+# How scripts/demo.sh tells its story: numbered steps, each with the command that a user would type,
+# its output, its verdict and its time; one HTML page of them all; and a clean-up that is complete
+# whenever the script ends.
+
+work=${work:?story.sh needs the folder to work in}
+story_rows=
+story_number=0
+story_started=$SECONDS
+story_child=
+story_background=()
+# Read by the script that sources this file: what the last command printed.
+# shellcheck disable=SC2034
+story_output=
+
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
+    bold=$'\e[1m' dim=$'\e[2m' green=$'\e[32m' red=$'\e[31m' plain=$'\e[0m'
+else
+    bold='' dim='' green='' red='' plain=''
+fi
+
+# Children get process groups of their own, so that an interrupt can be passed on to all of one.
+set -m
+
+now_ms() { local now=${EPOCHREALTIME/[.,]/}; echo "$((now / 1000))"; }
+
+escape_html() { sed -e 's/&/\&amp;/g' -e 's/</\&lt;/g' -e 's/>/\&gt;/g' -e 's/"/\&quot;/g'; }
+
+# step TITLE: begins a numbered step.
+step() {
+    story_number=$((story_number + 1))
+    story_title="$1"
+    echo
+    echo "${bold}$story_number. $1${plain}"
+}
+
+say() { echo "   $*"; }
+
+# expect CODE COMMAND: shows the command, runs it with bash, shows what it printed, and ends the
+# demo when its exit code is another one. The output is also left in $story_output.
+expect() {
+    local expected="$1" command="$2" started code word log="$work/.output"
+    echo "   ${dim}\$${plain} $command"
+    started=$(now_ms)
+    bash -o pipefail -c "$command" >"$log" 2>&1 </dev/null &
+    story_child=$!
+    wait "$story_child"
+    code=$?
+    story_child=
+    # shellcheck disable=SC2034
+    story_output=$(<"$log")
+    sed 's/^/     /' "$log"
+    case $code in
+        0) word=pass ;;
+        10) word=fail ;;
+        11) word=undecided ;;
+        *) word=error ;;
+    esac
+    local took=$(($(now_ms) - started)) mark="$green" as="as it should be"
+    if [ "$code" -ne "$expected" ]; then mark="$red" as="but $expected was expected"; fi
+    echo "   ${mark}exit code $code${plain} ($word), $as, $took ms"
+    story_rows+="<tr class=\"$word\"><td>$story_number<td>$(escape_html <<<"$story_title")<td><code>$(escape_html <<<"$command")</code>"
+    story_rows+="<td>$word ($code)<td class=\"n\">$took ms<td><details><summary>output</summary><pre>$(escape_html <"$log")</pre></details>"$'\n'
+    if [ "$code" -ne "$expected" ]; then
+        echo "${red}The demo ends here.${plain}" >&2
+        exit 1
+    fi
+}
+
+# shows NAME VALUE EXPECTED: ends the demo when the value is another one.
+shows() {
+    if [ "$2" = "$3" ]; then
+        say "$1: $2"
+    else
+        say "${red}$1: $2, but $3 was expected${plain}"
+        exit 1
+    fi
+}
+
+# beside NAME COMMAND...: starts a program that ends with the demo; its output goes to NAME.log.
+beside() {
+    local name="$1"
+    shift
+    "$@" >"$work/$name.log" 2>&1 </dev/null &
+    story_background+=($!)
+}
+
+# until_true SECONDS COMMAND...: waits until the command succeeds.
+until_true() {
+    local limit=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        if [ "$SECONDS" -ge "$limit" ]; then return 1; fi
+        sleep 0.2
+    done
+}
+
+# Ends every process that the story started, the foreground one too.
+end_processes() {
+    local id
+    for id in $story_child "${story_background[@]}"; do
+        kill -TERM -- "-$id" 2>/dev/null
+    done
+    for id in $story_child "${story_background[@]}"; do
+        for _ in $(seq 50); do
+            kill -0 -- "-$id" 2>/dev/null || break
+            sleep 0.1
+        done
+        kill -KILL -- "-$id" 2>/dev/null
+        wait "$id" 2>/dev/null
+    done
+    story_child=
+    story_background=()
+    return 0
+}
+
+# write_page FILE [CHART]: the whole story on one page, with an SVG chart under it.
+write_page() {
+    local chart=
+    if [ -n "${2:-}" ] && [ -s "$2" ]; then
+        chart="<h2>Scaling</h2><figure>$(<"$2")</figure>"
+    fi
+    cat >"$1.new" <<PAGE
+<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>AutoScaleOps: the demo</title>
+<style>
+:root { color-scheme: light dark; --line: #8884; --good: #1a7f37; --bad: #cf222e; --dim: #6e7781 }
+@media (prefers-color-scheme: dark) { :root { --good: #3fb950; --bad: #f85149; --dim: #9198a1 } }
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; padding: 0 1rem; max-width: 76rem }
+table { border-collapse: collapse; width: 100% }
+th, td { text-align: left; vertical-align: top; padding: .5rem .6rem; border-bottom: 1px solid var(--line) }
+th { color: var(--dim); font-weight: 500 }
+td.n { text-align: right; white-space: nowrap }
+tr.pass td:nth-child(4) { color: var(--good) }
+tr.fail td:nth-child(4), tr.error td:nth-child(4) { color: var(--bad) }
+code { font: 13px ui-monospace, monospace; overflow-wrap: anywhere }
+pre { font: 12px/1.4 ui-monospace, monospace; overflow-x: auto; max-width: 32rem; white-space: pre-wrap; overflow-wrap: anywhere }
+figure { margin: 0; overflow-x: auto }
+figure svg { max-width: 100%; height: auto }
+@media (max-width: 48rem) { thead { display: none } tr { display: block; padding: .6rem 0; border-bottom: 1px solid var(--line) } td { display: block; border: 0; padding: .1rem 0 } td.n { text-align: left } }
+</style>
+<h1>From a scan to production, on one machine</h1>
+<p>$(date -u +'%Y-%m-%d %H:%M UTC'), $((SECONDS - story_started)) s after the build. A step that says <em>fail</em> is a gate that was meant to close.</p>
+<table><thead><tr><th>#<th>step<th>command<th>verdict<th>time<th></thead><tbody>
+$story_rows</tbody></table>
+$chart
+</html>
+PAGE
+    mv "$1.new" "$1"
+}
