@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, fmt, path::PathBuf, process::ExitCode};
 
-use anstream::ColorChoice;
+use anstream::{AutoStream, ColorChoice};
 use clap::{Args, Parser, ValueEnum};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -186,7 +186,7 @@ fn run<T: Tool>(arguments: Vec<OsString>) -> u8 {
     if let Err(err) = stop::install() {
         console.warn(&format!("signals cannot be heard: {err}"));
     }
-    log_to_stderr(common.verbose);
+    log_to_stderr(common.verbose, settings(&common).color);
     let github = if common.no_ci { None } else { GitHub::detect() };
     let sink = output::Sink::<T>::new(&common, github);
     let answer = sink
@@ -212,7 +212,7 @@ fn settings(common: &CommonArgs) -> Settings {
     }
 }
 
-fn log_to_stderr(verbose: u8) {
+fn log_to_stderr(verbose: u8, color: ColorChoice) {
     use tracing_subscriber::filter::LevelFilter;
 
     let level = match verbose {
@@ -225,6 +225,7 @@ fn log_to_stderr(verbose: u8) {
     let _ = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(std::io::stderr)
+        .with_ansi(AutoStream::new(std::io::stderr(), color).current_choice() != ColorChoice::Never)
         .with_target(verbose > 1)
         .try_init();
 }

@@ -1,0 +1,231 @@
+//! The contract that every tool keeps, shown on a real process.
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use autoscaleops_core::{
+    Report, Verdict,
+    process::{Output, Run},
+};
+use serde_json::Value;
+
+fn tool() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.ancestors().nth(2).unwrap().join("examples/echo-tool")
+}
+
+/// Runs the tool with nothing in its environment but `PATH` and what `environment` names.
+fn echo(args: &[&str], environment: &[(&str, &str)]) -> Output {
+    let mut run = Run::new(tool())
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .cwd(std::env::temp_dir())
+        .timeout(Duration::from_secs(60))
+        .args(args);
+    for (name, value) in environment {
+        run = run.env(name, value);
+    }
+    run.capture().unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn standard_output_carries_the_answer_and_nothing_else() {
+    let output = echo(&["--answer", "fail", "-o", "json", "-vv"], &[]);
+    assert_eq!(output.status.code(), Some(10));
+    assert_eq!(output.text().lines().count(), 1);
+    let report = Report::parse(&output.text()).unwrap();
+    assert_eq!(report.verdict, Verdict::Fail);
+    assert_eq!(report.subject.unwrap().name, "fail");
+    assert!(stderr(&output).contains("listening"));
+}
+
+#[test]
+fn quiet_leaves_out_notes_and_no_terminal_means_no_colour() {
+    let output = echo(&["--quiet"], &[]);
+    assert_eq!(stderr(&output), "");
+    assert!(!output.text().contains('\u{1b}'), "{}", output.text());
+    let painted = echo(&["--color", "always"], &[]);
+    assert!(painted.text().contains('\u{1b}'));
+}
+
+#[test]
+fn an_error_is_one_line_with_its_remedy_and_a_report_as_well() {
+    let output = echo(&["--answer", "refuse", "-o", "json"], &[]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(
+        stderr(&output).ends_with("error: the registry refuses\n  try:   docker login\n"),
+        "{}",
+        stderr(&output)
+    );
+    let error = Report::parse(&output.text()).unwrap().error.unwrap();
+    assert_eq!((error.kind.as_str(), error.code), ("registry", 3));
+}
+
+#[test]
+fn a_command_line_that_cannot_be_parsed_gives_a_report_too() {
+    let output = echo(&["--nonsense", "-o", "json"], &[]);
+    assert_eq!(output.status.code(), Some(2));
+    let report = Report::parse(&output.text()).unwrap();
+    assert_eq!(report.verdict, Verdict::Error);
+    assert!(report.summary.contains("--nonsense"), "{}", report.summary);
+}
+
+#[test]
+fn a_reader_that_leaves_early_does_not_change_the_code() {
+    let script = format!(
+        "{} --answer many -o json | head -n 1 >/dev/null; echo ${{PIPESTATUS[0]}}",
+        tool().display()
+    );
+    let output = Run::new("bash").args(["-c", &script]).capture().unwrap();
+    assert_eq!(output.text(), "10", "{}", stderr(&output));
+    assert!(!stderr(&output).contains("panic") && !stderr(&output).contains("Broken pipe"));
+}
+
+#[test]
+fn every_answer_of_many_is_a_line() {
+    let output = echo(&["--answer", "many", "-o", "json", "-q"], &[]);
+    let text = output.text();
+    assert_eq!(text.lines().count(), 10_000);
+    let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    assert_eq!(last["details"]["lines"], 9_999);
+}
+
+#[test]
+fn a_signal_ends_the_tool_and_its_children_with_the_signals_code() {
+    for (answer, signal, code) in [
+        ("wait", "TERM", 143),
+        ("wait", "INT", 130),
+        ("child", "TERM", 143),
+    ] {
+        let mut running = Run::new(tool())
+            .args(["--answer", answer])
+            .streams(Stdio::null(), Stdio::null(), Stdio::null())
+            .start()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(400));
+        let pid = running.id().to_string();
+        let children = Run::new("pgrep")
+            .args(["-P", &pid])
+            .capture()
+            .unwrap()
+            .text();
+        Run::new("kill")
+            .args([&format!("-{signal}"), &pid])
+            .capture()
+            .unwrap()
+            .check()
+            .unwrap();
+        let status = running.wait(Duration::from_secs(20)).unwrap();
+        assert_eq!(status.code(), Some(code), "{answer} {signal}");
+        assert_eq!(answer == "child", !children.is_empty());
+        for child in children.lines() {
+            assert!(
+                !Path::new("/proc").join(child).exists(),
+                "{child} still runs"
+            );
+        }
+    }
+}
+
+#[test]
+fn github_hears_outputs_summary_and_annotations_and_standard_output_stays_clean() {
+    let folder = tempfile::tempdir().unwrap();
+    let (output, summary) = (folder.path().join("output"), folder.path().join("summary"));
+    let environment = [
+        ("GITHUB_ACTIONS", "true"),
+        ("GITHUB_OUTPUT", output.to_str().unwrap()),
+        ("GITHUB_STEP_SUMMARY", summary.to_str().unwrap()),
+    ];
+    let run = echo(&["--answer", "fail", "-o", "json"], &environment);
+    assert!(Report::parse(&run.text()).is_ok());
+    assert!(
+        stderr(&run).contains("::error title=echo::::add-mask::x%0Asecond line"),
+        "{}",
+        stderr(&run)
+    );
+    assert!(
+        !stderr(&run)
+            .lines()
+            .any(|it| it.starts_with("::add-mask::"))
+    );
+    let outputs = std::fs::read_to_string(&output).unwrap();
+    assert!(outputs.starts_with("heard<<end_"), "{outputs}");
+    assert!(
+        std::fs::read_to_string(&summary)
+            .unwrap()
+            .contains("echo-tool: fail")
+    );
+    // An error is told as well, and old outputs stay.
+    echo(&["--answer", "refuse"], &environment);
+    let later = std::fs::read_to_string(&output).unwrap();
+    assert!(later.starts_with(&outputs) && later.contains("error_kind<<"));
+}
+
+#[test]
+fn no_ci_turns_the_integration_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("output");
+    let environment = [
+        ("GITHUB_ACTIONS", "true"),
+        ("GITHUB_OUTPUT", output.to_str().unwrap()),
+    ];
+    let run = echo(&["--no-ci", "--answer", "fail"], &environment);
+    assert!(!output.exists() && !stderr(&run).contains("::error"));
+}
+
+#[test]
+fn the_configuration_is_layered_and_shown_with_its_sources() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("autoscaleops.yaml");
+    std::fs::write(&file, "trivy-gate: {}\n").unwrap();
+    let config = [("AUTOSCALEOPS_CONFIG", file.to_str().unwrap())];
+    assert_eq!(echo(&[], &config).status.code(), Some(0));
+    let environment = [config[0], ("AUTOSCALEOPS_ECHO_TOOL_ANSWER", "undecided")];
+    assert_eq!(echo(&[], &environment).status.code(), Some(11));
+    assert_eq!(
+        echo(&["--answer", "fail"], &environment).status.code(),
+        Some(10)
+    );
+    let shown = echo(&["config", "show"], &environment).text();
+    assert!(
+        shown.contains("answer: \"undecided\"  # environment AUTOSCALEOPS_ECHO_TOOL_ANSWER"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_wrong_configuration_names_file_line_column_and_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("autoscaleops.yaml");
+    std::fs::write(&file, "# tools\ntrivy-gte: {}\n").unwrap();
+    let run = echo(&["--config", file.to_str().unwrap()], &[]);
+    assert_eq!(run.status.code(), Some(2));
+    let said = stderr(&run);
+    assert!(
+        said.contains("autoscaleops.yaml:2:1: unknown key `trivy-gte`"),
+        "{said}"
+    );
+    assert!(said.contains("did you mean `trivy-gate`?"), "{said}");
+}
+
+#[test]
+fn the_version_names_the_commit() {
+    let version = echo(&["--version"], &[]).text();
+    let mark = format!("echo-tool {} (", env!("CARGO_PKG_VERSION"));
+    assert!(version.starts_with(&mark), "{version}");
+}
+
+#[test]
+fn a_secret_is_in_no_stream() {
+    let run = echo(&["-vvv"], &[("ECHO_TOKEN", "hunter2")]);
+    assert!(stderr(&run).contains("token=Some(***)"), "{}", stderr(&run));
+    assert!(!stderr(&run).contains("hunter2") && !run.text().contains("hunter2"));
+}
