@@ -95,6 +95,7 @@ pub struct Console {
     notes: Arc<Mutex<Box<dyn Write + Send>>>,
     bars: MultiProgress,
     draws: bool,
+    reminder: Duration,
     look: Look,
 }
 
@@ -119,6 +120,7 @@ impl Console {
             notes: Arc::new(Mutex::new(Box::new(stderr))),
             bars: MultiProgress::with_draw_target(target),
             draws,
+            reminder: REMINDER,
             look: Look {
                 width: width(),
                 color,
@@ -142,6 +144,7 @@ impl Console {
             notes: Arc::new(Mutex::new(notes)),
             bars: MultiProgress::with_draw_target(ProgressDrawTarget::hidden()),
             draws: false,
+            reminder: REMINDER,
             look: Look {
                 width: 100,
                 color: false,
@@ -258,7 +261,12 @@ impl Console {
         if self.draws {
             bar.enable_steady_tick(Duration::from_millis(120));
         } else if !self.quiet {
-            remind(bar.clone(), Arc::clone(&self.notes), Arc::clone(&over));
+            remind(
+                bar.clone(),
+                self.reminder,
+                Arc::clone(&self.notes),
+                Arc::clone(&over),
+            );
         }
         Progress { bar, over }
     }
@@ -289,11 +297,16 @@ impl Drop for Progress {
     }
 }
 
-/// Writes a line every ten seconds until the work is over.
-fn remind(bar: ProgressBar, notes: Arc<Mutex<Box<dyn Write + Send>>>, over: Arc<AtomicBool>) {
+/// Writes a line every `interval` until the work is over.
+fn remind(
+    bar: ProgressBar,
+    interval: Duration,
+    notes: Arc<Mutex<Box<dyn Write + Send>>>,
+    over: Arc<AtomicBool>,
+) {
     thread::spawn(move || {
         let started = Instant::now();
-        let mut next = REMINDER;
+        let mut next = interval;
         while !over.load(Ordering::SeqCst) {
             thread::sleep(Duration::from_millis(50));
             if started.elapsed() < next {
@@ -305,7 +318,7 @@ fn remind(bar: ProgressBar, notes: Arc<Mutex<Box<dyn Write + Send>>>, over: Arc<
             };
             let mut notes = notes.lock().unwrap_or_else(PoisonError::into_inner);
             let _ = writeln!(notes, "{}{steps} ({} s)", bar.message(), next.as_secs());
-            next += REMINDER;
+            next += interval;
         }
     });
 }
@@ -346,3 +359,6 @@ pub(crate) fn render<T: Tool>(
 pub(crate) fn json(report: &Report<impl Serialize>) -> io::Result<String> {
     report.to_json().map_err(io::Error::other)
 }
+
+#[cfg(test)]
+mod tests;

@@ -202,6 +202,23 @@ fn the_configuration_is_layered_and_shown_with_its_sources() {
 }
 
 #[test]
+fn the_nearest_file_upward_is_the_one_that_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let below = folder.path().join("a/b");
+    std::fs::create_dir_all(&below).unwrap();
+    std::fs::write(folder.path().join("autoscaleops.yaml"), "nonsense: {}\n").unwrap();
+    let run = || {
+        let output = Run::new(tool()).env_clear().cwd(&below).capture().unwrap();
+        (output.status.code(), stderr(&output))
+    };
+    let (code, said) = run();
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("unknown key `nonsense`"), "{said}");
+    std::fs::write(folder.path().join("a/autoscaleops.yaml"), "kind-up: {}\n").unwrap();
+    assert_eq!(run().0, Some(0));
+}
+
+#[test]
 fn a_wrong_configuration_names_file_line_column_and_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("autoscaleops.yaml");
