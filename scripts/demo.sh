@@ -33,14 +33,15 @@ export PATH="$target/debug:$root/.tools/bin:$PATH"
 # A demo under a CI runner is no job of that runner, and the user's configuration is not the demo's.
 unset GITHUB_ACTIONS GITHUB_OUTPUT GITHUB_STEP_SUMMARY AUTOSCALEOPS_CONFIG
 
+work=$(mktemp -d "${TMPDIR:-/tmp}/autoscaleops-demo.XXXXXX") || exit 1
 # shellcheck source=scripts/lib/story.sh
 source "$root/scripts/lib/story.sh"
 # shellcheck source=scripts/lib/docker.sh
 source "$root/scripts/lib/docker.sh"
-
-work=$(mktemp -d "${TMPDIR:-/tmp}/autoscaleops-demo.XXXXXX")
 clean_up() {
     trap '' INT TERM
+    # The shell would name each job that ends here.
+    exec 2>/dev/null
     end_processes
     stop_docker
     rm -rf "$work"
