@@ -1,4 +1,4 @@
-//! The HorizontalPodAutoscaler algorithm of Kubernetes, `autoscaling/v2`, as a pure function.
+//! The algorithm of the `HorizontalPodAutoscaler` of Kubernetes, `autoscaling/v2`, as a pure function.
 //!
 //! There is no clock and no I/O here: [`Controller::reconcile`] takes the state of one autoscaler,
 //! its [`Spec`], what the cluster shows ([`Inputs`]) and the time, and returns the next state, the

@@ -155,7 +155,7 @@ impl Question<'_> {
                 MetricKind::Resource { .. },
                 Target::Utilization(target),
                 &Reading::Utilization { percent, ready },
-            ) => Ok(self.from_utilization(percent, ready, target, tolerances)),
+            ) => Ok(self.by_utilization(percent, ready, target, tolerances)),
             (
                 MetricKind::Resource { name, container },
                 Target::Utilization(target),
@@ -169,25 +169,25 @@ impl Question<'_> {
                 MetricKind::Resource { name, .. },
                 Target::AverageValue(target),
                 Reading::Samples(samples),
-            ) => Pass::new(self, samples, name == "cpu")?.average(target, tolerances),
+            ) => Ok(Pass::new(self, samples, name == "cpu")?.average(target, tolerances)),
             (MetricKind::Pods { .. }, Target::AverageValue(target), Reading::Samples(samples)) => {
-                Pass::new(self, samples, false)?.average(target, tolerances)
+                Ok(Pass::new(self, samples, false)?.average(target, tolerances))
             }
             (
                 MetricKind::Object { .. } | MetricKind::External { .. },
                 Target::Value(target),
                 &Reading::Value(value),
-            ) => self.from_total(value, target, tolerances),
+            ) => self.by_total(value, target, tolerances),
             (
                 MetricKind::Object { .. } | MetricKind::External { .. },
                 Target::AverageValue(target),
                 &Reading::Value(value),
-            ) => Ok(self.from_total_per_pod(value, target, tolerances)),
+            ) => Ok(self.by_total_per_pod(value, target, tolerances)),
             _ => Err(MetricError::Unsuited(metric.kind.type_name().to_owned())),
         }
     }
 
-    fn from_utilization(
+    fn by_utilization(
         &self,
         percent: i32,
         ready: i32,
@@ -210,7 +210,7 @@ impl Question<'_> {
         }
     }
 
-    fn from_total(
+    fn by_total(
         &self,
         value: i64,
         target: i64,
@@ -240,7 +240,7 @@ impl Question<'_> {
         Ok(proposal)
     }
 
-    fn from_total_per_pod(&self, value: i64, target: i64, tolerances: Tolerances) -> Proposal {
+    fn by_total_per_pod(&self, value: i64, target: i64, tolerances: Tolerances) -> Proposal {
         let pods = f64::from(self.status_replicas);
         let ratio = float(value) / (float(target) * pods);
         let is_within = self.controller.is_within(tolerances, ratio);
@@ -405,12 +405,12 @@ impl<'a> Pass<'a> {
         Ok((ratio, percent, used / number))
     }
 
-    fn average(&mut self, target: i64, tolerances: Tolerances) -> Result<Proposal, MetricError> {
+    fn average(&mut self, target: i64, tolerances: Tolerances) -> Proposal {
         let (ratio, average) = self.average_ratio(target);
         self.proposal.value_milli = Some(average);
         self.proposal.ratio = ratio;
         if let Some(done) = self.first_pass(ratio, tolerances) {
-            return Ok(done);
+            return done;
         }
         if ratio < 1.0 {
             self.fill(Group::Missing, |_| target);
@@ -419,7 +419,7 @@ impl<'a> Pass<'a> {
             self.fill(Group::Unready, |_| 0);
         }
         let (second, _) = self.average_ratio(target);
-        Ok(self.second_pass(ratio, second, tolerances))
+        self.second_pass(ratio, second, tolerances)
     }
 
     fn average_ratio(&self, target: i64) -> (f64, i64) {
