@@ -201,9 +201,11 @@ pub fn keys<T: JsonSchema>() -> Vec<String> {
     }
 }
 
-/// Returns the JSON Schema of `T`, complete in itself.
+/// Returns the JSON Schema of `T`, complete in itself. It holds no references, so that it stays
+/// true inside another one, as a section's does in that of the whole file.
 pub fn schema<T: JsonSchema>() -> Value {
     SchemaSettings::draft2020_12()
+        .with(|settings| settings.inline_subschemas = true)
         .into_generator()
         .into_root_schema_for::<T>()
         .to_value()

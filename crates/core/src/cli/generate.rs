@@ -126,7 +126,11 @@ fn schema<T: Tool>(of_report: bool) -> anyhow::Result<String> {
     let schema = if of_report {
         config::schema::<Report<T::Details>>()
     } else {
-        let section = config::schema::<T::Section>();
+        let mut section = config::schema::<T::Section>();
+        if let Some(section) = section.as_object_mut() {
+            // Said once, at the top.
+            section.shift_remove("$schema");
+        }
         json!({
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "title": format!("autoscaleops.yaml, section {}", T::NAME),

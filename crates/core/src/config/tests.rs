@@ -152,3 +152,10 @@ fn broken_files_are_refused_with_their_place() {
         assert_eq!(refusal.code(), crate::exit::USAGE);
     }
 }
+
+#[test]
+fn a_sections_schema_holds_no_reference_that_breaks_inside_the_files_schema() {
+    let schema = schema::<Gate>().to_string();
+    assert!(!schema.contains("$ref"), "{schema}");
+    assert!(schema.contains("\"name\""), "{schema}");
+}
