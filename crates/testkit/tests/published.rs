@@ -11,7 +11,7 @@ use std::{
 use autoscaleops_core::exit;
 use autoscaleops_testkit::{built, command, root};
 use regex::Regex;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 const TOOLS: [&str; 6] = [
     "kind-up",
@@ -37,8 +37,11 @@ fn the_table_of_exit_codes_is_the_one_in_core() {
 
 #[test]
 fn the_published_schemas_are_those_of_the_programs() {
+    let mut sections = Map::new();
     for tool in TOOLS {
-        let Some(program) = built(tool) else { continue };
+        let Some(program) = built(tool) else {
+            continue;
+        };
         for (file, arguments) in [
             (format!("{tool}.config.json"), &["config", "schema"][..]),
             (
@@ -53,27 +56,44 @@ fn the_published_schemas_are_those_of_the_programs() {
                 String::from_utf8_lossy(&output.stderr)
             );
             let schema: Value = serde_json::from_slice(&output.stdout).unwrap();
-            assert!(schema.is_object(), "{tool} {arguments:?} printed no schema");
-            let path = root().join("docs/schemas").join(file);
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "the switch of snapbox, for our own snapshots"
-            )]
-            let overwrite = env::var("SNAPSHOTS").is_ok_and(|value| value == "overwrite");
-            if overwrite {
-                fs::create_dir_all(path.parent().unwrap()).unwrap();
-                fs::write(&path, &output.stdout).unwrap();
+            if arguments == ["config", "schema"] {
+                sections.insert(tool.to_owned(), schema["properties"][tool].clone());
             }
-            let published = fs::read(&path).unwrap_or_default();
-            assert!(
-                published == output.stdout,
-                "{} is not what `{tool} {}` prints; write it anew with \
-                 SNAPSHOTS=overwrite cargo test --workspace --test published",
-                path.display(),
-                arguments.join(" ")
-            );
+            publish(&file, &schema);
         }
     }
+    // What an editor reads for the whole file.
+    if sections.len() == TOOLS.len() {
+        let whole = json!({
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "title": "autoscaleops.yaml",
+            "type": "object",
+            "properties": sections,
+            "additionalProperties": false,
+        });
+        publish("autoscaleops.schema.json", &whole);
+    }
+}
+
+/// Compares a schema with the published one, or writes it.
+fn publish(file: &str, schema: &Value) {
+    assert!(schema.is_object(), "{file} is no schema");
+    let path = root().join("docs/schemas").join(file);
+    let text = format!("{}\n", serde_json::to_string_pretty(schema).unwrap());
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the switch of snapbox, for our own snapshots"
+    )]
+    let overwrite = env::var("SNAPSHOTS").is_ok_and(|value| value == "overwrite");
+    if overwrite {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, &text).unwrap();
+    }
+    assert!(
+        fs::read_to_string(&path).is_ok_and(|published| published == text),
+        "docs/schemas/{file} is not what the program prints; write it anew with \
+         SNAPSHOTS=overwrite cargo test --workspace --test published"
+    );
 }
 
 #[test]
