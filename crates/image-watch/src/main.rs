@@ -1,3 +1,3 @@
-//! Entry point.
+//! The `image-watch` program.
 
 fn main() {}
