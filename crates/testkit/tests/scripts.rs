@@ -1,0 +1,177 @@
+//! What every script of the repository keeps to, and that the ones that count and write do it right.
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test that starts scripts"
+)]
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use autoscaleops_testkit::{Stubs, root};
+use tempfile::TempDir;
+
+#[test]
+fn each_script_says_what_it_does_and_stops_at_unset_names() {
+    for path in scripts() {
+        let text = fs::read_to_string(&path).unwrap();
+        let name = path.strip_prefix(root()).unwrap().display();
+        let mut lines = text.lines();
+        let first = lines.next().unwrap();
+        if first.starts_with("# shellcheck shell=") {
+            // A library, sourced by others.
+            continue;
+        }
+        assert_eq!(first, "#!/usr/bin/env bash", "{name}");
+        assert!(
+            lines.next().unwrap().starts_with("# "),
+            "{name} does not say what it does"
+        );
+        assert!(
+            text.contains("\nset -euo pipefail\n") || text.contains("\nset -uo pipefail\n"),
+            "{name}"
+        );
+        let mode = path.metadata().unwrap().permissions().mode();
+        assert!(mode & 0o111 != 0, "{name} is not executable");
+    }
+}
+
+#[test]
+fn the_total_counts_each_kind_of_outcome_once() {
+    // A cargo that prints what the test harness would: one test of each fate, one program killed.
+    let cargo = Stubs::new().program(
+        "cargo",
+        r#"[ "$1" = test ] || exit 0
+printf 'crate::skips\tno program x\ncrate::skips\tno program y\ncrate::fails\tno program x\n' >>"$AUTOSCALEOPS_SKIPS"
+cat <<END
+test works ... ok
+test skips ... ok
+test later ... ignored, needs the moon
+test fails ... FAILED
+test result: FAILED. 2 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.17s
+test result: ok. 5 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.17s
+  process didn't exit successfully: /x/y-123 (signal: 11, SIGSEGV: invalid memory reference)
+END
+exit 101"#,
+    );
+    let output = test_script(&cargo, &["test", "fmt"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    // Seven by the harness, of which one skipped itself, and the format check.
+    assert_eq!(
+        text.lines().last().unwrap(),
+        "total: 7 passed, 2 failed, 2 skipped",
+        "{text}"
+    );
+    assert_eq!(output.status.code(), Some(1));
+    for line in [
+        "skipped: later (ignored)",
+        "skipped: crate::skips (no program x)",
+        "FAILED:  test fails",
+    ] {
+        assert!(text.contains(line), "no `{line}` in:\n{text}");
+    }
+}
+
+#[test]
+fn a_build_that_fails_is_a_failure_even_without_any_test() {
+    let cargo = Stubs::new().program("cargo", "echo 'error: could not compile'; exit 101");
+    let output = test_script(&cargo, &["test"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(
+        text.lines().last().unwrap(),
+        "total: 0 passed, 1 failed, 0 skipped",
+        "{text}"
+    );
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn a_benchmark_replaces_its_own_section_and_no_other() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path();
+    fs::create_dir_all(path.join("scripts/bench")).unwrap();
+    fs::create_dir_all(path.join("docs")).unwrap();
+    fs::copy(
+        root().join("scripts/bench.sh"),
+        path.join("scripts/bench.sh"),
+    )
+    .unwrap();
+    for (name, code) in [("one", 0), ("two", 10)] {
+        let benchmark = format!("#!/bin/sh\necho '## {name}'; cat number; exit {code}\n");
+        fs::write(path.join(format!("scripts/bench/{name}.sh")), benchmark).unwrap();
+        fs::set_permissions(
+            path.join(format!("scripts/bench/{name}.sh")),
+            fs::Permissions::from_mode(0o755),
+        )
+        .unwrap();
+    }
+    let run = |number: &str, arguments: &[&str]| {
+        fs::write(path.join("number"), format!("{number}\n")).unwrap();
+        let output = Command::new(path.join("scripts/bench.sh"))
+            .args(arguments)
+            .output()
+            .unwrap();
+        (
+            output.status.code(),
+            fs::read_to_string(path.join("docs/benchmarks.md")).unwrap(),
+        )
+    };
+    let (code, text) = run("111", &[]);
+    assert_eq!(code, Some(10), "a missed goal is told by the code");
+    assert_eq!(text.matches("\n111\n").count(), 2, "{text}");
+    let (code, text) = run("222", &["one"]);
+    assert_eq!(code, Some(0));
+    assert!(
+        text.contains("## one\n222\n") && text.contains("## two\n111\n"),
+        "{text}"
+    );
+    assert_eq!(text.matches("<!-- bench:").count(), 2, "{text}");
+}
+
+/// Runs scripts/test.sh with a stub for cargo, and its logs in a folder of its own.
+fn test_script(cargo: &Stubs, steps: &[&str]) -> Output {
+    let logs = TempDir::new().unwrap();
+    // No engine is started for a stub.
+    let tools = Stubs::new()
+        .program("docker", "exit 1")
+        .program("dockerd", "exit 1");
+    let path = std::env::join_paths(
+        [
+            cargo.directory(),
+            tools.directory(),
+            Path::new("/usr/local/bin"),
+            Path::new("/usr/bin"),
+            Path::new("/bin"),
+        ]
+        .iter()
+        .copied(),
+    )
+    .unwrap();
+    Command::new(root().join("scripts/test.sh"))
+        .args(steps)
+        .env("PATH", path)
+        .env("CARGO_TARGET_DIR", logs.path())
+        .env_remove("AUTOSCALEOPS_SKIPS")
+        .output()
+        .unwrap()
+}
+
+fn scripts() -> Vec<PathBuf> {
+    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|ending| ending == "sh") {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = vec![root().join(".ci/run")];
+    walk(&root().join("scripts"), &mut found);
+    found
+}
