@@ -2,7 +2,7 @@
 //! mechanisms under it. Nothing here knows any tool.
 //!
 //! In reading order: [`cli`] runs a [`cli::Tool`], which reads its [`config`], does its work with
-//! the adapters ([`process`], `http`, `cluster`, [`file`]), and returns a [`report::Report`], which
+//! the adapters ([`process`], `http`, `cluster`, [`mod@file`]), and returns a [`report::Report`], which
 //! goes out through the [`console`] and to the [`ci`] that it runs in.
 
 pub mod ci;
