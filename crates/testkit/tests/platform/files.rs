@@ -21,6 +21,13 @@ pub(crate) fn documents(text: &str) -> Vec<Value> {
         .collect()
 }
 
+/// Reads a YAML file of one document.
+pub(crate) fn yaml(path: &str) -> Value {
+    let mut all = documents(&read(path));
+    assert_eq!(all.len(), 1, "{path}: one document");
+    all.remove(0)
+}
+
 /// Lists the files of a folder with one of these endings, sorted, as paths from the root.
 pub(crate) fn list(folder: &str, endings: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
@@ -117,4 +124,33 @@ pub(crate) fn golden(actual: &str, path: &str) {
     snapbox::Assert::new()
         .action_env("SNAPSHOTS")
         .eq(actual, snapbox::Data::read_from(&path, None).raw());
+}
+
+/// Renders the Applications of the platform with Helm.
+pub(crate) fn apps(values: &[&str]) -> Option<Rendered> {
+    let rendered = helm("argocd/apps", "apps", "argocd", values)?;
+    Some(rendered.unwrap_or_else(|error| panic!("{error}")))
+}
+
+/// Holds a folder's `# expect:` inputs against a chart: each is refused, and the message has the
+/// expected words.
+pub(crate) fn refused(chart: &str, folder: &str) {
+    for file in list(folder, &[".yaml"]) {
+        let text = read(&file);
+        let expected = text
+            .lines()
+            .next()
+            .and_then(|line| line.strip_prefix("# expect: "))
+            .unwrap_or_else(|| panic!("{file}: no `# expect:` line"));
+        let Some(rendered) = helm(chart, "demo-app", "dev", &[&file]) else {
+            return;
+        };
+        let error = rendered
+            .err()
+            .unwrap_or_else(|| panic!("{file} was accepted"));
+        assert!(
+            error.contains(expected),
+            "{file}: {expected} is not in\n{error}"
+        );
+    }
 }

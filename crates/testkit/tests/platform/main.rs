@@ -2,5 +2,7 @@
 //! workflows, dashboards.
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+mod argocd;
 mod charts;
 mod files;
+mod observability;
