@@ -1,25 +1,29 @@
 //! Serves the Git repositories of a folder over smart HTTP on loopback until it is ended:
-//! `git-http FOLDER [USER PASSWORD]`. Prints its address first.
+//! `git-http FOLDER [FILE]`, where FILE holds the one `user:password` that is let in. Prints its
+//! address first.
 #![allow(
-    clippy::print_stdout,
     clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::unwrap_used,
     reason = "an example for scripts"
 )]
 
-use std::{env, path::Path, thread};
+use std::{env, fs, path::Path, thread};
 
 use autoscaleops_testkit::GitHttp;
 
 fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let (folder, credentials) = match arguments.as_slice() {
-        [folder] => (folder, None),
-        [folder, user, password] => (folder, Some((user.as_str(), password.as_str()))),
-        _ => {
-            println!("usage: git-http FOLDER [USER PASSWORD]");
-            return;
-        }
+    let Some(folder) = arguments.first() else {
+        println!("usage: git-http FOLDER [FILE]");
+        return;
     };
+    let text = arguments
+        .get(1)
+        .map(|path| fs::read_to_string(path).unwrap());
+    let credentials = text
+        .as_deref()
+        .map(|text| text.trim().split_once(':').unwrap());
     let server = GitHttp::serve(Path::new(folder), credentials);
     println!("{}", server.url(""));
     loop {

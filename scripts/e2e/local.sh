@@ -1,0 +1,111 @@
+# shellcheck shell=bash
+# The chain with real peers, on loopback. Sourced by scripts/e2e.sh, where the names come from.
+# shellcheck disable=SC2154
+: "${work:?}" "${root:?}" "${target:?}"
+
+# ── no secret may show: not in an output, a log, a report, nor in the arguments of any process ──
+printf '%s\n' git-only e2e-only >secrets
+beside arguments bash -c 'while sleep 0.05; do grep -lFf secrets /proc/[0-9]*/cmdline 2>/dev/null; done'
+
+# ── Git over smart HTTP, with a password that only a credential store knows ───────────────────
+export GIT_AUTHOR_NAME=Ada GIT_AUTHOR_EMAIL=ada@example.org GIT_COMMITTER_NAME=Ada GIT_COMMITTER_EMAIL=ada@example.org
+export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL="$work/gitconfig" GIT_TERMINAL_PROMPT=0
+mkdir remotes
+git init --quiet --bare --initial-branch=main remotes/shop.git
+git init --quiet --initial-branch=main seed
+cp -R "$root/charts" seed/charts
+git -C seed add --all
+git -C seed commit --quiet --message "shop: first deployment"
+git -C seed push --quiet "$work/remotes/shop.git" main
+echo ada:git-only >password
+beside git "$target/debug/examples/git-http" remotes password
+until_true 10 grep -q http git.log || exit 1
+git_address=$(head -n 1 git.log)
+remote="${git_address}shop.git"
+echo "${git_address/\/\//\/\/ada:git-only@}" >credentials
+git config --file gitconfig credential.helper "store --file=$work/credentials"
+values=charts/demo-app/values-dev.yaml
+tag_in_git() { tag-bump get "$values" --path image.tag; }
+
+# ── a registry with TLS and a password ────────────────────────────────────────────────────────
+registry=
+if has docker-registry "the registry" && has openssl "the registry" && has skopeo "the registry"; then
+    mkdir -p registry certs
+    openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 \
+        -addext subjectAltName=IP:127.0.0.1,DNS:localhost -keyout registry/key.pem -out certs/ca.crt 2>openssl.log || exit 1
+    # The password is e2e-only.
+    # shellcheck disable=SC2016
+    echo 'e2e:$2b$05$iDqQp4fYzIVcro5FW7LUwO9ZCNy9twE4cqn9xdKbVJxQyRK/uK/eO' >registry/htpasswd
+    registry_port=$(free_port)
+    cat >registry/config.yml <<CONFIG
+version: 0.1
+log: {level: error}
+storage:
+  filesystem: {rootdirectory: $work/registry/data}
+  delete: {enabled: true}
+http:
+  addr: 127.0.0.1:$registry_port
+  tls: {certificate: $work/certs/ca.crt, key: $work/registry/key.pem}
+auth:
+  htpasswd: {realm: e2e, path: $work/registry/htpasswd}
+CONFIG
+    beside registry docker-registry serve registry/config.yml
+    until_true 10 bash -c "exec 3<>/dev/tcp/127.0.0.1/$registry_port" 2>/dev/null || exit 1
+    registry="127.0.0.1:$registry_port"
+    mkdir -p docker
+    printf '{"auths":{"%s":{"auth":"%s"}}}\n' "$registry" "$(printf e2e:e2e-only | base64)" >docker/config.json
+    export DOCKER_CONFIG="$work/docker"
+fi
+
+# ── images ────────────────────────────────────────────────────────────────────────────────────
+engine=no
+if has docker "images and scans" && has trivy "images and scans"; then
+    if start_docker "$root/.tools/docker"; then
+        engine=yes
+        mkdir -p trivy && cp -R "$root/crates/trivy-gate/tests/fixtures/trivy-db/db" trivy/db
+    else
+        skipped+=("images and scans: $docker_why")
+    fi
+fi
+
+if [ "$engine" = yes ]; then
+    image="${registry:-127.0.0.1:5000}/shop"
+    scan="trivy image --quiet --cache-dir $work/trivy --skip-db-update --offline-scan --scanners vuln --format json"
+
+    step "Docker builds two images"
+    expect 0 "DOCKER_BUILDKIT=0 docker build --quiet --tag $image:1.2.3 $root/scripts/demo/images/clean"
+    expect 0 "DOCKER_BUILDKIT=0 docker build --quiet --tag $image:dev-1a2b3c4 $root/scripts/demo/images/vulnerable"
+
+    step "Trivy scans the vulnerable one, and the gate keeps it out of Git"
+    expect 10 "$scan $image:dev-1a2b3c4 | trivy-gate - --expect-image $image:dev-1a2b3c4 -o json | tag-bump $values --path image.tag --repo $remote --from - --push"
+    shows "commits on the remote" "$(git -C remotes/shop.git rev-list --count main)" 1
+
+    if [ -n "$registry" ]; then
+        step "The clean one is scanned, and published to the registry"
+        expect 0 "$scan $image:1.2.3 | trivy-gate - --expect-image $image:1.2.3"
+        expect 0 "docker save --output clean.tar $image:1.2.3"
+        expect 0 "skopeo copy --quiet --authfile docker/config.json --dest-cert-dir certs docker-archive:clean.tar docker://$image:1.2.3"
+        expect 0 "! skopeo inspect --no-creds --cert-dir certs docker://$image:1.2.3"
+    fi
+
+    step "Its tag lands in Git over HTTP"
+    expect 0 "$scan $image:1.2.3 | trivy-gate - --expect-image $image:1.2.3 -o json | tag-bump $values --path image.tag --repo $remote --from - --push"
+    shows "commits on the remote" "$(git -C remotes/shop.git rev-list --count main)" 2
+    rm -rf checkout
+    git clone --quiet "$remote" checkout
+    shows "the tag in Git" "$(cd checkout && tag_in_git)" 1.2.3
+fi
+
+if has helm "rendering the chart"; then
+    step "Helm renders the chart as it stands in Git"
+    [ -d checkout ] || git clone --quiet "$remote" checkout
+    expect 0 "helm template shop checkout/charts/demo-app --values checkout/$values | grep -E 'image:|nodePort:'"
+fi
+
+step "No secret showed"
+expect 0 "! grep -rlFf secrets --include='*.log' --include='*.html' --include='*.json' --exclude-dir=docker ."
+shows "processes with a secret among their arguments" "$(sort -u arguments.log | wc -l)" 0
+if grep -qFf secrets <<<"$story_rows"; then
+    echo "${red}a secret stands in the output of a step${plain}"
+    exit 1
+fi
