@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The chain on kind. Sourced by scripts/e2e.sh, where the names come from. Needs Docker with access
 # to the node image and the network, so it is opt-in: the workflow e2e-kind runs it.
-: "${root:?}"
+: "${root:?}" "${work:?}"
 
 cleanup_kind() { kind-up down --yes >/dev/null 2>&1; }
 trap 'cleanup_kind; clean_up' EXIT
