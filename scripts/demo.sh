@@ -115,6 +115,6 @@ step "The same again changes nothing"
 expect 0 "trivy-gate clean.trivy.json -o json | tag-bump values-dev.yaml --repo $remote --from - --push"
 shows "commits on the remote" "$(commits)" "$((before + 1))"
 
-write_page "$page"
+write_page "$page" "from a scan to production, on this machine"
 echo
 echo "${green}Done${plain} in $((SECONDS - story_started)) s. The story on one page: $page"

@@ -69,7 +69,7 @@ free_port() {
 finish() {
     local item
     mkdir -p "$target/e2e"
-    write_page "$target/e2e/report.html"
+    write_page "$target/e2e/report.html" "the chain with its real peers"
     for item in "${skipped[@]}"; do echo "skipped: $item"; done
     echo "${green}Done${plain} in $((SECONDS - story_started)) s: $story_number steps. On one page: $target/e2e/report.html"
 }

@@ -29,7 +29,7 @@ escape_html() { sed -e 's/&/\&amp;/g' -e 's/</\&lt;/g' -e 's/>/\&gt;/g' -e 's/"/
 # step TITLE: begins a numbered step.
 step() {
     story_number=$((story_number + 1))
-    story_title="$1"
+    story_rows+="<h2><span>$story_number</span> $(escape_html <<<"$1")</h2>"$'\n'
     echo
     echo "${bold}$story_number. $1${plain}"
 }
@@ -59,8 +59,9 @@ expect() {
     local took=$(($(now_ms) - started)) mark="$green" as="as it should be"
     if [ "$code" -ne "$expected" ]; then mark="$red" as="but $expected was expected"; fi
     echo "   ${mark}exit code $code${plain} ($word), $as, $took ms"
-    story_rows+="<tr class=\"$word\"><td>$story_number<td>$(escape_html <<<"$story_title")<td><code>$(escape_html <<<"$command")</code>"
-    story_rows+="<td>$word ($code)<td class=\"n\">$took ms<td><details><summary>output</summary><pre>$(escape_html <"$log")</pre></details>"$'\n'
+    story_rows+="<div class=\"run $word\"><code>$(escape_html <<<"$command")</code><p><b>$word</b> exit code $code, $as, $took ms</p>"
+    if [ -s "$log" ]; then story_rows+="<details><summary>output</summary><pre>$(escape_html <"$log")</pre></details>"; fi
+    story_rows+="</div>"$'\n'
     if [ "$code" -ne "$expected" ]; then
         echo "${red}The demo ends here.${plain}" >&2
         exit 1
@@ -71,6 +72,7 @@ expect() {
 shows() {
     if [ "$2" = "$3" ]; then
         say "$1: $2"
+        story_rows+="<p class=\"fact\">$(escape_html <<<"$1: $2")</p>"$'\n'
     else
         say "${red}$1: $2, but $3 was expected${plain}"
         exit 1
@@ -114,38 +116,38 @@ end_processes() {
     return 0
 }
 
-# write_page FILE [CHART]: the whole story on one page, with an SVG chart under it.
+# write_page FILE TITLE [CHART]: the whole story on one page, with an SVG chart under it.
 write_page() {
     local chart=
-    if [ -n "${2:-}" ] && [ -s "$2" ]; then
-        chart="<h2>Scaling</h2><figure>$(<"$2")</figure>"
+    if [ -n "${3:-}" ] && [ -s "$3" ]; then
+        chart="<h2>Scaling</h2><figure>$(<"$3")</figure>"
     fi
     cat >"$1.new" <<PAGE
 <!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>AutoScaleOps: the demo</title>
+<title>AutoScaleOps: $2</title>
 <style>
-:root { color-scheme: light dark; --line: #8884; --good: #1a7f37; --bad: #cf222e; --dim: #6e7781 }
-@media (prefers-color-scheme: dark) { :root { --good: #3fb950; --bad: #f85149; --dim: #9198a1 } }
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; padding: 0 1rem; max-width: 76rem }
-table { border-collapse: collapse; width: 100% }
-th, td { text-align: left; vertical-align: top; padding: .5rem .6rem; border-bottom: 1px solid var(--line) }
-th { color: var(--dim); font-weight: 500 }
-td.n { text-align: right; white-space: nowrap }
-tr.pass td:nth-child(4) { color: var(--good) }
-tr.fail td:nth-child(4), tr.error td:nth-child(4) { color: var(--bad) }
-code { font: 13px ui-monospace, monospace; overflow-wrap: anywhere }
-pre { font: 12px/1.4 ui-monospace, monospace; overflow-x: auto; max-width: 32rem; white-space: pre-wrap; overflow-wrap: anywhere }
-figure { margin: 0; overflow-x: auto }
-figure svg { max-width: 100%; height: auto }
-@media (max-width: 48rem) { thead { display: none } tr { display: block; padding: .6rem 0; border-bottom: 1px solid var(--line) } td { display: block; border: 0; padding: .1rem 0 } td.n { text-align: left } }
+:root { color-scheme: light dark; --line: #8883; --box: #8881; --good: #1a7f37; --shut: #9a6700; --bad: #cf222e; --dim: #59636e }
+@media (prefers-color-scheme: dark) { :root { --good: #3fb950; --shut: #d29922; --bad: #f85149; --dim: #9198a1 } }
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; padding: 0 1rem; max-width: 60rem }
+h1 { font-size: 1.6rem; line-height: 1.25 }
+h2 { font-size: 1.05rem; margin: 2rem 0 .6rem; border-top: 1px solid var(--line); padding-top: 1rem }
+h2 span { color: var(--dim); font-weight: 400; margin-right: .3rem }
+.run { margin: .6rem 0; padding: .6rem .8rem; background: var(--box); border-left: 3px solid var(--dim); border-radius: 4px }
+.run.pass { border-color: var(--good) } .run.fail { border-color: var(--shut) } .run.error, .run.undecided { border-color: var(--bad) }
+.run.pass b { color: var(--good) } .run.fail b { color: var(--shut) } .run.error b, .run.undecided b { color: var(--bad) }
+.run p { margin: .3rem 0 0; color: var(--dim); font-size: .87rem }
+.fact { margin: .4rem 0 }
+code, pre { font: 13px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; overflow-wrap: anywhere; white-space: pre-wrap }
+pre { margin: .4rem 0 0; max-height: 30rem; overflow: auto }
+summary { cursor: pointer; color: var(--dim); font-size: .87rem; margin-top: .2rem }
+figure { margin: 0; overflow-x: auto } figure svg { max-width: 100%; height: auto }
 </style>
-<h1>From a scan to production, on one machine</h1>
-<p>$(date -u +'%Y-%m-%d %H:%M UTC'), $((SECONDS - story_started)) s after the build. A step that says <em>fail</em> is a gate that was meant to close.</p>
-<table><thead><tr><th>#<th>step<th>command<th>verdict<th>time<th></thead><tbody>
-$story_rows</tbody></table>
+<h1>AutoScaleOps: $2</h1>
+<p>$(date -u +'%Y-%m-%d %H:%M UTC'). $story_number steps in $((SECONDS - story_started)) s after the build. A step that says <em>fail</em> is a gate that was meant to close.</p>
+$story_rows
 $chart
 </html>
 PAGE
