@@ -1,4 +1,4 @@
-//! The image: linted, built by a real Docker engine of this test's own, run, probed and stopped.
+//! The image: linted, built by a real Docker engine, run, probed and stopped.
 #![expect(clippy::unwrap_used, reason = "a test")]
 #![expect(
     clippy::disallowed_methods,
@@ -6,13 +6,11 @@
 )]
 
 use std::{
-    fs,
-    path::{Path, PathBuf},
     process::{Command, Output},
     time::Duration,
 };
 
-use autoscaleops_testkit::{Background, command, free_port, peer, root, skip, wait_until};
+use autoscaleops_testkit::{command, free_port, peer, root, skip, wait_until};
 
 const LIMIT: Duration = Duration::from_mins(2);
 const DOCKERFILE: &str = "crates/demo-app/Dockerfile";
@@ -31,9 +29,10 @@ fn the_linter_has_nothing_to_say() {
 
 #[test]
 fn the_image_is_small_rootless_and_serves() {
-    if peer("dockerd").is_none() || peer("readelf").is_none() {
+    let Some(docker) = Docker::here() else {
         return;
-    }
+    };
+    let name = docker.container.clone();
     let built = Command::new("scripts/build-demo-app.sh")
         .current_dir(root())
         .output()
@@ -51,10 +50,6 @@ fn the_image_is_small_rootless_and_serves() {
         "amd64"
     };
 
-    let folder = tempfile::tempdir().unwrap();
-    let Some(docker) = Docker::start(folder.path()) else {
-        return;
-    };
     // No base image, so nothing is pulled, and no network is needed.
     docker.run(&[
         "build",
@@ -66,7 +61,7 @@ fn the_image_is_small_rootless_and_serves() {
         "--file",
         DOCKERFILE,
         "--tag",
-        "demo-app:test",
+        &name,
         "--build-arg",
         &format!("ARCH={arch}"),
         "--build-arg",
@@ -76,17 +71,11 @@ fn the_image_is_small_rootless_and_serves() {
         ".",
     ]);
     let size: u64 = docker
-        .run(&["image", "inspect", "demo-app:test", "--format", "{{.Size}}"])
+        .run(&["image", "inspect", &name, "--format", "{{.Size}}"])
         .parse()
         .unwrap();
     assert!(size < 10_000_000, "{size} bytes");
-    let user = docker.run(&[
-        "image",
-        "inspect",
-        "demo-app:test",
-        "--format",
-        "{{.Config.User}}",
-    ]);
+    let user = docker.run(&["image", "inspect", &name, "--format", "{{.Config.User}}"]);
     assert_eq!(user, "10001:10001");
 
     let port = free_port();
@@ -94,7 +83,7 @@ fn the_image_is_small_rootless_and_serves() {
         "run",
         "--detach",
         "--name",
-        "demo",
+        &name,
         "--network",
         "host",
         "--read-only",
@@ -102,12 +91,12 @@ fn the_image_is_small_rootless_and_serves() {
         "ALL",
         "--env",
         &format!("LISTEN=127.0.0.1:{port}"),
-        "demo-app:test",
+        &name,
     ]);
     let probe = format!("http://localhost:{port}/ready");
     wait_until("the container", LIMIT, || {
         docker
-            .try_run(&["exec", "demo", "/demo-app", "--probe", &probe])
+            .try_run(&["exec", &name, "/demo-app", "--probe", &probe])
             .status
             .success()
     });
@@ -116,59 +105,38 @@ fn the_image_is_small_rootless_and_serves() {
         .args(["--probe", &probe])
         .status();
     assert!(outside.unwrap().success());
-    docker.run(&["stop", "--time", "60", "demo"]);
+    docker.run(&["stop", "--time", "60", &name]);
     assert_eq!(
-        docker.run(&["inspect", "demo", "--format", "{{.State.ExitCode}}"]),
+        docker.run(&["inspect", &name, "--format", "{{.State.ExitCode}}"]),
         "0"
     );
-    let logs = docker.try_run(&["logs", "demo"]);
+    let logs = docker.try_run(&["logs", &name]);
     let logs = String::from_utf8(logs.stderr).unwrap();
     assert!(logs.starts_with("demo-app 1.4.0 listening on "), "{logs}");
     assert!(logs.ends_with("stopping\nstopped\n"), "{logs}");
 }
 
-/// A Docker engine of this test's own, ended with it.
+/// The Docker engine of this machine, and the one container that this test starts in it.
 struct Docker {
-    engine: Background,
-    socket: PathBuf,
+    container: String,
 }
 
 impl Docker {
-    fn start(folder: &Path) -> Option<Self> {
-        let socket = folder.join("docker.sock");
-        let log = folder.join("log");
-        let engine = Background::start(
-            Command::new("dockerd")
-                .arg(format!("--host=unix://{}", socket.display()))
-                .arg(format!("--data-root={}", folder.join("data").display()))
-                .arg(format!("--exec-root={}", folder.join("exec").display()))
-                .arg(format!("--pidfile={}", folder.join("pid").display()))
-                .args(["--iptables=false", "--ip6tables=false", "--bridge=none"])
-                .stderr(fs::File::create(&log).unwrap()),
-        );
-        let this = Self { engine, socket };
-        let mut up = false;
-        for _ in 0..150 {
-            up = this.try_run(&["info"]).status.success();
-            let gone = fs::read_to_string(&log)
-                .unwrap()
-                .contains("failed to start daemon");
-            if up || gone {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(200));
+    fn here() -> Option<Self> {
+        peer("docker")?;
+        let this = Self {
+            container: format!("demo-app-test-{}", std::process::id()),
+        };
+        if this.try_run(&["info"]).status.success() {
+            return Some(this);
         }
-        if !up {
-            // Without root, or where the kernel lacks what containers need.
-            skip("dockerd does not start here");
-        }
-        up.then_some(this)
+        skip("no Docker engine runs here");
+        None
     }
 
     fn try_run(&self, arguments: &[&str]) -> Output {
         Command::new("docker")
             .current_dir(root())
-            .env("DOCKER_HOST", format!("unix://{}", self.socket.display()))
             .args(arguments)
             .output()
             .unwrap()
@@ -187,8 +155,7 @@ impl Docker {
 
 impl Drop for Docker {
     fn drop(&mut self) {
-        // Containers outlive their engine, and its file systems stay mounted, unless told otherwise.
-        let _ = self.try_run(&["rm", "--force", "demo"]);
-        let _ = self.engine.terminate();
+        let _ = self.try_run(&["rm", "--force", &self.container]);
+        let _ = self.try_run(&["image", "rm", "--force", &self.container]);
     }
 }
