@@ -48,6 +48,8 @@ stop_docker() {
         kill "$docker_pid" 2>/dev/null
         wait "$docker_pid" 2>/dev/null
         docker_pid=
+        # Left behind by containers on the host's network; a folder with a mount in it cannot be removed.
+        umount "$docker_socket/exec/netns/default" 2>/dev/null
         rm -rf "$docker_socket"
     fi
     return 0

@@ -51,7 +51,7 @@ fn the_image_is_small_rootless_and_serves() {
     };
 
     // No base image, so nothing is pulled, and no network is needed.
-    docker.run(&[
+    Docker::run(&[
         "build",
         "--quiet",
         "--network",
@@ -75,11 +75,11 @@ fn the_image_is_small_rootless_and_serves() {
         .parse()
         .unwrap();
     assert!(size < 10_000_000, "{size} bytes");
-    let user = docker.run(&["image", "inspect", &name, "--format", "{{.Config.User}}"]);
+    let user = Docker::run(&["image", "inspect", &name, "--format", "{{.Config.User}}"]);
     assert_eq!(user, "10001:10001");
 
     let port = free_port();
-    docker.run(&[
+    Docker::run(&[
         "run",
         "--detach",
         "--name",
@@ -105,12 +105,12 @@ fn the_image_is_small_rootless_and_serves() {
         .args(["--probe", &probe])
         .status();
     assert!(outside.unwrap().success());
-    docker.run(&["stop", "--time", "60", &name]);
+    Docker::run(&["stop", "--time", "60", &name]);
     assert_eq!(
-        docker.run(&["inspect", &name, "--format", "{{.State.ExitCode}}"]),
+        Docker::run(&["inspect", &name, "--format", "{{.State.ExitCode}}"]),
         "0"
     );
-    let logs = docker.try_run(&["logs", &name]);
+    let logs = Docker::try_run(&["logs", &name]);
     let logs = String::from_utf8(logs.stderr).unwrap();
     assert!(logs.starts_with("demo-app 1.4.0 listening on "), "{logs}");
     assert!(logs.ends_with("stopping\nstopped\n"), "{logs}");
@@ -127,14 +127,14 @@ impl Docker {
         let this = Self {
             container: format!("demo-app-test-{}", std::process::id()),
         };
-        if this.try_run(&["info"]).status.success() {
+        if Self::try_run(&["info"]).status.success() {
             return Some(this);
         }
         skip("no Docker engine runs here");
         None
     }
 
-    fn try_run(&self, arguments: &[&str]) -> Output {
+    fn try_run(arguments: &[&str]) -> Output {
         Command::new("docker")
             .current_dir(root())
             .args(arguments)
@@ -142,8 +142,8 @@ impl Docker {
             .unwrap()
     }
 
-    fn run(&self, arguments: &[&str]) -> String {
-        let output = self.try_run(arguments);
+    fn run(arguments: &[&str]) -> String {
+        let output = Self::try_run(arguments);
         assert!(
             output.status.success(),
             "docker {arguments:?}: {}",
@@ -155,7 +155,7 @@ impl Docker {
 
 impl Drop for Docker {
     fn drop(&mut self) {
-        let _ = self.try_run(&["rm", "--force", &self.container]);
-        let _ = self.try_run(&["image", "rm", "--force", &self.container]);
+        let _ = Self::try_run(&["rm", "--force", &self.container]);
+        let _ = Self::try_run(&["image", "rm", "--force", &self.container]);
     }
 }
