@@ -70,8 +70,7 @@ fn the_image_is_small_rootless_and_serves() {
         "REVISION=1a2b3c4",
         ".",
     ]);
-    let size: u64 = docker
-        .run(&["image", "inspect", &name, "--format", "{{.Size}}"])
+    let size: u64 = Docker::run(&["image", "inspect", &name, "--format", "{{.Size}}"])
         .parse()
         .unwrap();
     assert!(size < 10_000_000, "{size} bytes");
@@ -95,8 +94,7 @@ fn the_image_is_small_rootless_and_serves() {
     ]);
     let probe = format!("http://localhost:{port}/ready");
     wait_until("the container", LIMIT, || {
-        docker
-            .try_run(&["exec", &name, "/demo-app", "--probe", &probe])
+        Docker::try_run(&["exec", &name, "/demo-app", "--probe", &probe])
             .status
             .success()
     });
