@@ -16,6 +16,7 @@
 pub mod background;
 pub mod command;
 pub mod git_http;
+pub mod registry;
 pub mod repository;
 pub mod skips;
 pub mod stub;
@@ -24,6 +25,7 @@ pub mod wait;
 pub use background::Background;
 pub use command::{built, command, home, root};
 pub use git_http::GitHttp;
+pub use registry::Registry;
 pub use repository::{Remote, git};
 pub use skips::{docker, peer, shared, skip};
 pub use stub::Stubs;
