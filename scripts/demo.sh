@@ -60,13 +60,7 @@ export GIT_AUTHOR_NAME=Ada GIT_AUTHOR_EMAIL=ada@example.org GIT_COMMITTER_NAME=A
 export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
 git init --quiet --bare --initial-branch=main shop.git
 git init --quiet --initial-branch=main seed
-cat >seed/values-dev.yaml <<VALUES
-# What runs in dev.
-image:
-  repository: $image
-  tag: "dev-0000000"   # written by tag-bump
-replicas: 1
-VALUES
+cp -R "$root/scripts/demo/deploy/." seed
 git -C seed add --all
 git -C seed commit --quiet --message "shop: first deployment"
 git -C seed push --quiet "$work/shop.git" main
@@ -103,16 +97,16 @@ expect 10 "trivy-gate vulnerable.trivy.json"
 
 step "A closed gate closes the pipe: nothing is pushed"
 before=$(commits)
-expect 10 "trivy-gate vulnerable.trivy.json -o json | tag-bump values-dev.yaml --repo $remote --from - --push"
+expect 10 "trivy-gate vulnerable.trivy.json -o json | tag-bump dev/shop.yaml --repo $remote --from - --push"
 shows "commits on the remote" "$(commits)" "$before"
 
 step "A clean image passes, and its tag lands in Git"
-expect 0 "trivy-gate clean.trivy.json -o json | tag-bump values-dev.yaml --repo $remote --from - --push"
+expect 0 "trivy-gate clean.trivy.json -o json | tag-bump dev/shop.yaml --repo $remote --from - --push"
 shows "commits on the remote" "$(commits)" "$((before + 1))"
 expect 0 "git -C shop.git show --format='%h %an: %s' --unified=1 main"
 
 step "The same again changes nothing"
-expect 0 "trivy-gate clean.trivy.json -o json | tag-bump values-dev.yaml --repo $remote --from - --push"
+expect 0 "trivy-gate clean.trivy.json -o json | tag-bump dev/shop.yaml --repo $remote --from - --push"
 shows "commits on the remote" "$(commits)" "$((before + 1))"
 
 write_page "$page" "from a scan to production, on this machine"
