@@ -1,3 +1,7 @@
-//! Entry point.
+//! Entry point of `tag-bump`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    autoscaleops_core::cli::main::<tag_bump::Cli>()
+}
