@@ -6,3 +6,4 @@ mod argocd;
 mod charts;
 mod files;
 mod observability;
+mod workflows;

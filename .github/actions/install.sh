@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Brings one program to an action: TOOL, from SOURCE, and says where it is as the output `program`.
+#
+#   SOURCE=release   the binary of release VERSION: its checksum and its attestation are checked first
+#   SOURCE=build     cargo builds it from this checkout
+#   SOURCE=path      it lies in FOLDER already
+#
+# Everything comes in by environment variables, so nothing that a caller passes is ever read as code.
+set -euo pipefail
+
+repository=autoscaleops/autoscaleops
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
+fail() {
+    echo "::error title=$TOOL::$1" >&2
+    exit "$2"
+}
+
+target() {
+    case "$(uname -s)/$(uname -m)" in
+        Linux/x86_64) echo x86_64-unknown-linux-gnu ;;
+        Linux/aarch64) echo aarch64-unknown-linux-gnu ;;
+        Darwin/x86_64) echo x86_64-apple-darwin ;;
+        Darwin/arm64) echo aarch64-apple-darwin ;;
+        *) fail "there is no release for $(uname -s) on $(uname -m); use source: build" 3 ;;
+    esac
+}
+
+from_release() {
+    [[ "$VERSION" =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || fail "version wants three numbers, such as 0.1.0, not a range or a name" 2
+    local name cache
+    name="autoscaleops-$VERSION-$(target)"
+    cache="$RUNNER_TEMP/autoscaleops/$VERSION"
+    if [ ! -x "$cache/$name/$TOOL" ]; then
+        mkdir -p "$cache"
+        gh release download "cli-v$VERSION" --repo "$repository" --dir "$cache" --clobber \
+            --pattern "$name.tar.gz" --pattern SHA256SUMS || fail "release cli-v$VERSION cannot be had" 3
+        (
+            cd "$cache"
+            # Of all the sums only ours, and it must be there.
+            grep -F "  $name.tar.gz" SHA256SUMS | shasum --algorithm 256 --check --quiet -
+        ) || fail "the checksum of $name.tar.gz is wrong" 1
+        gh attestation verify "$cache/$name.tar.gz" --repo "$repository" >&2 ||
+            fail "$name.tar.gz was not built by the release workflow of $repository" 1
+        tar -xzf "$cache/$name.tar.gz" -C "$cache"
+    fi
+    echo "$cache/$name/$TOOL"
+}
+
+from_build() {
+    local root
+    root=$(cd "$here/../.." && pwd)
+    cargo build --locked --release --package "$TOOL" --manifest-path "$root/Cargo.toml" >&2
+    echo "${CARGO_TARGET_DIR:-$root/target}/release/$TOOL"
+}
+
+case "$SOURCE" in
+    release) program=$(from_release) ;;
+    build) program=$(from_build) ;;
+    path) program="${FOLDER%/}/$TOOL" ;;
+    *) fail "source wants release, build or path" 2 ;;
+esac
+[ -x "$program" ] || fail "there is no program $program" 3
+"$program" --version >&2
+echo "program=$program" >>"$GITHUB_OUTPUT"
