@@ -1,3 +1,5 @@
 //! Entry point.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    autoscaleops_core::cli::main::<hpa_watch::Cli>()
+}

@@ -28,7 +28,7 @@ pub use crate::{
     metric::{MetricError, Proposal, Reading, Sample, Samples},
     moment::Moment,
     normalize::{Limit, Stabilized},
-    pod::{Container, Phase, Pod, Readiness, Ready},
+    pod::{Container, Group, Phase, Pod, Readiness, Ready},
     reconcile::{Decision, Event, Inputs, MetricStatus, Outcome, Scale, Selection, Trace},
     spec::{
         Behavior, Controller, Metric, MetricKind, Policy, PolicyKind, ScalingRules, SelectPolicy,

@@ -225,6 +225,31 @@ impl Controller {
         }
     }
 
+    /// Returns what one metric asks for, without anything that a sync does with it.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the metric gives no number.
+    pub fn propose(
+        &self,
+        spec: &Spec,
+        metric: &Metric,
+        reading: &Reading,
+        pods: &[Pod],
+        current: i32,
+        now: Moment,
+    ) -> Result<Proposal, MetricError> {
+        Question {
+            controller: self,
+            behavior: spec.behavior.as_ref(),
+            pods,
+            current,
+            status_replicas: current,
+            now,
+        }
+        .propose(metric, reading)
+    }
+
     /// Whether metrics are looked at while the target has no replicas.
     fn wakes_from_zero(&self, conditions: &Conditions, spec: &Spec) -> bool {
         if self.minor < 36 {

@@ -1,0 +1,182 @@
+//! Says why an autoscaler does what it does: symptom, evidence, cause, fix.
+
+use std::fmt::Write as _;
+
+use autoscaleops_core::{
+    Finding, Level, Look, Report, Subject, Verdict,
+    cluster::{self, ClusterArgs},
+    report::human,
+    text::printable,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::details::Details;
+
+pub mod causes;
+pub mod snapshot;
+
+/// Options of `doctor`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct DoctorArgs {
+    /// Autoscaler; all of the namespace where none is named
+    pub name: Option<String>,
+
+    /// Namespace of the autoscaler
+    #[arg(long, short, value_name = "NAMESPACE")]
+    pub namespace: Option<String>,
+}
+
+/// How much a cause weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Weight {
+    /// It keeps the autoscaler from working.
+    Error,
+    /// It makes it work otherwise than one may think.
+    Warning,
+    /// It is as it should be.
+    Info,
+}
+
+/// One cause that was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Cause {
+    /// The autoscaler, `namespace/name`.
+    pub hpa: String,
+    /// A stable word for programs.
+    pub id: String,
+    /// How much it weighs.
+    pub weight: Weight,
+    /// What one sees.
+    pub symptom: String,
+    /// What the API says.
+    pub evidence: String,
+    /// Why it is so.
+    pub cause: String,
+    /// What to do.
+    pub fix: String,
+}
+
+/// What a doctor found, and what could not be looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Diagnosis {
+    /// The causes, the decisive one first.
+    pub causes: Vec<Cause>,
+    /// What was not checked, and why. Never the same as fine.
+    pub not_checked: Vec<String>,
+}
+
+/// Runs `doctor`.
+///
+/// # Errors
+///
+/// Fails when the autoscalers cannot be read.
+pub fn run(args: &DoctorArgs, cluster: &ClusterArgs) -> anyhow::Result<Report<Details>> {
+    let snapshots = cluster::block_on(async {
+        let cluster = cluster::connect(cluster).await?;
+        snapshot::take(&cluster, args.namespace.as_deref(), args.name.as_deref()).await
+    })??;
+    let mut diagnosis = Diagnosis::default();
+    for snapshot in &snapshots {
+        let found = causes::find(snapshot);
+        diagnosis.causes.extend(found.causes);
+        for item in found.not_checked {
+            if !diagnosis.not_checked.contains(&item) {
+                diagnosis.not_checked.push(item);
+            }
+        }
+    }
+    Ok(report(&snapshots, diagnosis))
+}
+
+fn report(snapshots: &[snapshot::Snapshot], diagnosis: Diagnosis) -> Report<Details> {
+    let count = |weight| {
+        diagnosis
+            .causes
+            .iter()
+            .filter(|cause| cause.weight == weight)
+            .count()
+    };
+    let (errors, warnings) = (count(Weight::Error), count(Weight::Warning));
+    let verdict = if errors > 0 {
+        Verdict::Fail
+    } else if !diagnosis.not_checked.is_empty() && warnings == 0 {
+        Verdict::Undecided
+    } else {
+        Verdict::Pass
+    };
+    let summary = match diagnosis.causes.first() {
+        Some(cause) if cause.weight != Weight::Info => format!("{}: {}", cause.hpa, cause.cause),
+        _ if diagnosis.not_checked.is_empty() => {
+            format!("nothing keeps {} autoscalers from working", snapshots.len())
+        }
+        _ => format!(
+            "nothing found, but {} things were not checked",
+            diagnosis.not_checked.len()
+        ),
+    };
+    let findings: Vec<Finding> = diagnosis
+        .causes
+        .iter()
+        .map(|cause| {
+            let level = match cause.weight {
+                Weight::Error => Level::Error,
+                Weight::Warning => Level::Warning,
+                Weight::Info => Level::Note,
+            };
+            let message = format!("{}: {} — {}", cause.hpa, cause.symptom, cause.cause);
+            Finding::new(level, cause.id.clone(), printable(&message))
+        })
+        .collect();
+    let first = diagnosis.causes.first().map(|cause| cause.id.clone());
+    let not_checked = diagnosis.not_checked.len();
+    let mut report = Report::new(verdict, summary, Details::Diagnosis(diagnosis))
+        .output("errors", errors)
+        .output("warnings", warnings)
+        .output("not_checked", not_checked)
+        .output("cause", first)
+        .findings(findings);
+    if let [one] = snapshots {
+        report = report.subject(Subject::new("hpa", one.name.clone()));
+    }
+    report
+}
+
+/// The text for people.
+pub fn render(report: &Report<Details>, diagnosis: &Diagnosis, look: &Look) -> String {
+    let mut summary = report.clone();
+    summary.findings.clear();
+    let mut text = human(&summary, look);
+    for cause in &diagnosis.causes {
+        let level = match cause.weight {
+            Weight::Error => Level::Error,
+            Weight::Warning => Level::Warning,
+            Weight::Info => Level::Note,
+        };
+        let head = format!("{}  {}", cause.hpa, cause.symptom);
+        let _ = writeln!(
+            text,
+            "\n{} {}",
+            look.level(level),
+            look.bold(&printable(&head))
+        );
+        for (name, value) in [
+            ("evidence", &cause.evidence),
+            ("cause", &cause.cause),
+            ("fix", &cause.fix),
+        ] {
+            if !value.is_empty() {
+                let _ = writeln!(text, "  {name:<9} {}", printable(value));
+            }
+        }
+    }
+    for item in &diagnosis.not_checked {
+        let _ = writeln!(
+            text,
+            "{}",
+            look.dim(&format!("not checked: {}", printable(item)))
+        );
+    }
+    text
+}
