@@ -1,3 +1,7 @@
-//! Entry point.
+//! Entry point of `trivy-gate`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    autoscaleops_core::cli::main::<trivy_gate::Cli>()
+}

@@ -1,0 +1,7 @@
+//! trivy-gate on the command line: streams, exit codes, forms.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
+
+mod common;
+mod forms;
+mod refusals;
+mod verdicts;
