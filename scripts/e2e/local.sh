@@ -102,6 +102,35 @@ if has helm "rendering the chart"; then
     expect 0 "helm template shop checkout/charts/demo-app --values checkout/$values | grep -E 'image:|nodePort:'"
 fi
 
+# ── the workload itself ───────────────────────────────────────────────────────────────────────
+app_port=$(free_port)
+beside app env APP_VERSION=1.2.3 demo-app --listen "127.0.0.1:$app_port"
+until_true 10 bash -c "exec 3<>/dev/tcp/127.0.0.1/$app_port" 2>/dev/null || exit 1
+address="http://127.0.0.1:$app_port"
+
+if has prometheus "scraping"; then
+    prometheus_port=$(free_port)
+    cat >prometheus.yml <<CONFIG
+global: {scrape_interval: 1s}
+scrape_configs:
+  - job_name: shop
+    static_configs: [{targets: ["127.0.0.1:$app_port"]}]
+CONFIG
+    beside prometheus prometheus --config.file=prometheus.yml --storage.tsdb.path=tsdb --web.listen-address="127.0.0.1:$prometheus_port"
+fi
+
+if has k6 "the script under the real k6"; then
+    step "The real k6 runs the script"
+    expect 0 "k6 run --quiet --no-color -e BASE_URL=$address -e LOAD_MS=5 $root/scripts/k6/smoke.js | tail -n 25"
+fi
+
+if [ -n "${prometheus_port:-}" ]; then
+    step "Prometheus saw the load"
+    seen() { promtool query instant "http://127.0.0.1:$prometheus_port" 'sum(app_http_requests_total) > 20' 2>/dev/null | grep -q '=>'; }
+    until_true 30 seen || say "Prometheus has no samples yet"
+    expect 0 "promtool query instant http://127.0.0.1:$prometheus_port 'sum by (path) (app_http_requests_total)' | grep /load"
+fi
+
 step "No secret showed"
 expect 0 "! grep -rlFf secrets --include='*.log' --include='*.html' --include='*.json' --exclude-dir=docker ."
 shows "processes with a secret among their arguments" "$(sort -u arguments.log | wc -l)" 0

@@ -63,7 +63,7 @@ expect() {
     if [ -s "$log" ]; then story_rows+="<details><summary>output</summary><pre>$(escape_html <"$log")</pre></details>"; fi
     story_rows+="</div>"$'\n'
     if [ "$code" -ne "$expected" ]; then
-        echo "${red}The demo ends here.${plain}" >&2
+        echo "${red}The story ends here.${plain}" >&2
         exit 1
     fi
 }
