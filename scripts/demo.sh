@@ -27,7 +27,7 @@ target="${CARGO_TARGET_DIR:-$root/target}"
 if [ "$build" = yes ]; then
     echo "Building the tools (the first time takes some minutes)…"
     # The same profile and features as the tests, so that neither builds the other's work again.
-    (cd "$root" && cargo build --locked --quiet --workspace --bins) || exit 1
+    (cd "$root" && cargo build --locked --quiet --workspace --bins --example registry) || exit 1
 fi
 export PATH="$target/debug:$root/.tools/bin:$PATH"
 # A demo under a CI runner is no job of that runner, and the user's configuration is not the demo's.
@@ -108,6 +108,34 @@ expect 0 "git -C shop.git show --format='%h %an: %s' --unified=1 main"
 step "The same again changes nothing"
 expect 0 "trivy-gate clean.trivy.json -o json | tag-bump dev/shop.yaml --repo $remote --from - --push"
 shows "commits on the remote" "$(commits)" "$((before + 1))"
+
+# ── a release comes to prod ───────────────────────────────────────────────────────────────────
+mkfifo registry.in
+beside registry bash -c "exec '$target/debug/examples/registry' --listen 127.0.0.1:0 --tags acme/shop=0.9.0,1.0.0 <>registry.in"
+until_true 10 grep -q "^listening on " registry.log || exit 1
+registry=$(sed -n 's/^listening on //p' registry.log)
+cat >autoscaleops.yaml <<CONFIG
+image-watch:
+  repository: $remote
+  cache: $work/cache
+  images:
+    - name: shop-prod
+      image: $registry/acme/shop
+      strategy: semver
+      constraint: ">=1.0, <2"
+      target: {file: prod/shop.yaml, image: $image}
+CONFIG
+
+step "No release, nothing to promote"
+expect 0 "image-watch check"
+
+step "A release is published, and image-watch promotes prod"
+expect 0 "echo acme/shop=1.2.3-rc.1,1.2.3,2.0.0 >registry.in"
+until_true 10 grep -q "^added " registry.log || exit 1
+expect 0 "image-watch explain shop-prod 2.0.0"
+expect 0 "image-watch check --write"
+shows "commits on the remote" "$(commits)" "$((before + 2))"
+expect 0 "git -C shop.git show --format='%h %an: %s' --unified=1 main"
 
 write_page "$page" "from a scan to production, on this machine"
 echo

@@ -123,7 +123,7 @@ step_actions() {
         if [ -n "$(git ls-files --cached --others --exclude-standard -- "$folder")" ]; then folders+=("$folder"); fi
     done
     if [ "${#folders[@]}" -eq 0 ]; then return; fi
-    check_with zizmor "zizmor" zizmor --offline --no-progress "${folders[@]}"
+    check_with zizmor "zizmor" zizmor --offline --no-progress --persona auditor "${folders[@]}"
     check_with actionlint "actionlint" actionlint
 }
 
