@@ -18,8 +18,14 @@ esac
 
 # The target is named although it is the host: only then the flags leave build scripts and macros alone. The folder is
 # its own, because other flags would make cargo build everything else again.
+build=(cargo build)
+if cargo auditable --version >/dev/null 2>&1; then
+    build=(cargo auditable build)
+else
+    echo "note: without cargo-auditable the program does not list its crates, and a scanner sees nothing in its image" >&2
+fi
 RUSTFLAGS="-C target-feature=+crt-static" \
-    cargo build --locked --release --package demo-app --target "$triple" --target-dir target/static
+    "${build[@]}" --locked --release --package demo-app --target "$triple" --target-dir target/static
 program=target/static/$triple/release/demo-app
 
 if readelf --program-headers --wide "$program" | grep -q INTERP; then

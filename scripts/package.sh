@@ -25,8 +25,10 @@ flags=
 case "$target" in *-linux-gnu) flags="-C target-feature=+crt-static" ;; esac
 packages=()
 for tool in "${tools[@]}"; do packages+=(--package "$tool"); done
+build=(cargo build)
+if cargo auditable --version >/dev/null 2>&1; then build=(cargo auditable build); fi
 RUSTFLAGS="$flags --remap-path-prefix=$PWD=. --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo" \
-    cargo build --locked --release "${packages[@]}" --target "$target" --target-dir target/release-build
+    "${build[@]}" --locked --release "${packages[@]}" --target "$target" --target-dir target/release-build
 
 name="autoscaleops-$version-$target"
 folder="target/package/$name"
