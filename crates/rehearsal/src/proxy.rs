@@ -1,0 +1,277 @@
+//! Node ports: real listening ports on loopback, balanced over the ready pods behind them.
+//!
+//! A port named `http…` is balanced request by request, any other connection by connection, as
+//! kube-proxy does for all of them.
+
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Either, Full};
+use hyper::{
+    Request, Response, StatusCode,
+    body::Incoming,
+    client::conn::http1::SendRequest,
+    header::{CONNECTION, HeaderValue},
+    service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
+
+use crate::{
+    api::lock,
+    cluster::Cluster,
+    endpoints::{self, NodePort},
+    objects,
+};
+
+/// What one port hands its connections.
+#[derive(Debug)]
+struct Shared {
+    port: Mutex<NodePort>,
+    next: AtomicUsize,
+    idle: Mutex<BTreeMap<SocketAddr, Vec<SendRequest<Incoming>>>>,
+}
+
+impl Shared {
+    /// Returns the ready places, the next one in turn first.
+    fn turn(&self) -> Vec<SocketAddr> {
+        let mut backends = lock(&self.port).backends.clone();
+        if !backends.is_empty() {
+            let at = self.next.fetch_add(1, Ordering::Relaxed) % backends.len();
+            backends.rotate_left(at);
+        }
+        backends
+    }
+}
+
+#[derive(Debug)]
+struct Listening {
+    shared: Arc<Shared>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Keeps the listening ports as the services say, until the task is dropped.
+pub(crate) async fn run(cluster: Arc<Cluster>) {
+    let mut news = lock(&cluster.store).subscribe();
+    let mut listening: BTreeMap<u16, Listening> = BTreeMap::new();
+    let mut refused: BTreeMap<u16, String> = BTreeMap::new();
+    let mut seen = (0, 0);
+    loop {
+        let (wanted, touched) = {
+            let store = lock(&cluster.store);
+            let touched = (store.touched("services"), store.touched("pods"));
+            let wanted =
+                (touched != seen || !refused.is_empty()).then(|| endpoints::node_ports(&store));
+            (wanted, touched)
+        };
+        seen = touched;
+        if let Some(wanted) = wanted {
+            listening.retain(|port, _| wanted.contains_key(port));
+            refused.retain(|port, _| wanted.contains_key(port));
+            for (port, node_port) in wanted {
+                if let Some(found) = listening.get(&port) {
+                    let mut idle = lock(&found.shared.idle);
+                    idle.retain(|address, _| node_port.backends.contains(address));
+                    *lock(&found.shared.port) = node_port;
+                    continue;
+                }
+                match TcpListener::bind(("127.0.0.1", port)).await {
+                    Ok(listener) => {
+                        refused.remove(&port);
+                        let shared = Arc::new(Shared {
+                            port: Mutex::new(node_port),
+                            next: AtomicUsize::new(0),
+                            idle: Mutex::new(BTreeMap::new()),
+                        });
+                        let task = tokio::spawn(accept(listener, Arc::clone(&shared)));
+                        listening.insert(port, Listening { shared, task });
+                    }
+                    Err(err) => {
+                        let message = format!("cannot listen on 127.0.0.1:{port}: {err}");
+                        if refused.insert(port, message.clone()).as_ref() != Some(&message) {
+                            warn(&cluster, &node_port.service, &message);
+                        }
+                    }
+                }
+            }
+        }
+        let pause = if refused.is_empty() {
+            Duration::from_secs(60)
+        } else {
+            Duration::from_secs(1)
+        };
+        tokio::select! {
+            heard = news.changed() => if heard.is_err() { return },
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+fn warn(cluster: &Cluster, service: &str, message: &str) {
+    tracing::warn!("{service}: {message}");
+    let mut store = lock(&cluster.store);
+    if let Some((namespace, name)) = service.split_once('/')
+        && let Some(service) = store.get("services", namespace, name)
+    {
+        objects::event(
+            &mut store,
+            &service.value(),
+            "Warning",
+            "NodePortRefused",
+            message,
+            "stand-in-proxy",
+        );
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let _ = stream.set_nodelay(true);
+        let shared = Arc::clone(&shared);
+        let http = lock(&shared.port).http;
+        tokio::spawn(async move {
+            if http {
+                requests(stream, shared).await;
+            } else {
+                connection(stream, &shared).await;
+            }
+        });
+    }
+}
+
+async fn connection(mut stream: TcpStream, shared: &Shared) {
+    for backend in shared.turn() {
+        if let Ok(mut upstream) = TcpStream::connect(backend).await {
+            let _ = upstream.set_nodelay(true);
+            let _ = tokio::io::copy_bidirectional(&mut stream, &mut upstream).await;
+            return;
+        }
+    }
+}
+
+async fn requests(stream: TcpStream, shared: Arc<Shared>) {
+    let service = service_fn(move |request| {
+        let shared = Arc::clone(&shared);
+        async move { Ok::<_, Infallible>(forward(request, &shared).await) }
+    });
+    let _ = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
+
+type Body = Either<Incoming, Full<Bytes>>;
+
+fn refuse(code: StatusCode, message: &str) -> Response<Body> {
+    let mut response = Response::new(Either::Right(Full::new(Bytes::from(format!(
+        "{message}\n"
+    )))));
+    *response.status_mut() = code;
+    response
+}
+
+async fn forward(mut request: Request<Incoming>, shared: &Shared) -> Response<Body> {
+    request.headers_mut().remove(CONNECTION);
+    let backends = shared.turn();
+    for backend in backends {
+        // A kept connection may just have been closed by its pod; a request that could not be sent
+        // comes back and is sent on a new one.
+        let kept = lock(&shared.idle).get_mut(&backend).and_then(Vec::pop);
+        if let Some(mut sender) = kept.filter(|it| !it.is_closed())
+            && sender.ready().await.is_ok()
+        {
+            match sender.try_send_request(request).await {
+                Ok(response) => return hand_back(response, sender, backend, shared),
+                Err(mut err) => match err.take_message() {
+                    Some(back) => request = back,
+                    None => {
+                        return refuse(StatusCode::BAD_GATEWAY, "the pod closed the connection");
+                    }
+                },
+            }
+        }
+        let Some(mut sender) = connect(backend).await else {
+            continue;
+        };
+        match sender.try_send_request(request).await {
+            Ok(response) => return hand_back(response, sender, backend, shared),
+            Err(mut err) => match err.take_message() {
+                Some(back) => request = back,
+                None => return refuse(StatusCode::BAD_GATEWAY, "the pod closed the connection"),
+            },
+        }
+    }
+    refuse(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "no pod is ready behind this port",
+    )
+}
+
+async fn connect(backend: SocketAddr) -> Option<SendRequest<Incoming>> {
+    let stream = TcpStream::connect(backend).await.ok()?;
+    let _ = stream.set_nodelay(true);
+    let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .ok()?;
+    tokio::spawn(connection);
+    Some(sender)
+}
+
+fn hand_back(
+    mut response: Response<Incoming>,
+    sender: SendRequest<Incoming>,
+    backend: SocketAddr,
+    shared: &Shared,
+) -> Response<Body> {
+    let closes = response
+        .headers()
+        .get(CONNECTION)
+        .is_some_and(|it| it.as_bytes().eq_ignore_ascii_case(b"close"));
+    response.headers_mut().remove(CONNECTION);
+    if !closes && !sender.is_closed() && lock(&shared.port).backends.contains(&backend) {
+        let mut idle = lock(&shared.idle);
+        let kept = idle.entry(backend).or_default();
+        if kept.len() < 256 {
+            kept.push(sender);
+        }
+    }
+    if let Ok(value) = HeaderValue::from_str(&backend.port().to_string()) {
+        response.headers_mut().insert("x-rehearsal-backend", value);
+    }
+    response.map(Either::Left)
+}
+
+/// Reads a whole body, up to a limit.
+///
+/// # Errors
+///
+/// Fails when it is longer, or cannot be read.
+pub(crate) async fn read(body: Incoming, limit: usize) -> Result<Bytes, bool> {
+    let collected = http_body_util::Limited::new(body, limit).collect().await;
+    match collected {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(err) => Err(err.is::<http_body_util::LengthLimitError>()),
+    }
+}
