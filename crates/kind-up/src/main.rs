@@ -1,3 +1,7 @@
-//! Entry point.
+//! The entry point of `kind-up`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    autoscaleops_core::cli::main::<kind_up::Cli>()
+}

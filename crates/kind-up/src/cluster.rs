@@ -1,0 +1,380 @@
+//! What `kind-up` asks of a Kubernetes API, whoever serves it: apply, look, wait.
+
+use std::{collections::BTreeMap, path::Path};
+
+use anyhow::Context as _;
+use autoscaleops_core::{
+    Failure,
+    cluster::{ClusterArgs, connect},
+};
+use kube::{
+    Api, Client,
+    api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams},
+    core::GroupVersionKind,
+    discovery::{self, Scope},
+};
+use serde_json::Value;
+
+use crate::details::{Address, Application, Node};
+
+/// The name that our writes carry.
+pub(crate) const MANAGER: &str = "kind-up";
+
+/// Managers whose fields may be taken: they are other ways in which this very work was done.
+const OURS: [&str; 3] = ["kind-up", "kubectl", "kubectl-client-side-apply"];
+
+/// A connection with what was learned about the kinds of the API.
+pub(crate) struct Cluster {
+    /// The client.
+    pub(crate) client: Client,
+    kinds: BTreeMap<String, (ApiResource, Scope)>,
+}
+
+/// What one apply did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Applied {
+    /// The object was not there.
+    Created,
+    /// It differed.
+    Changed,
+    /// It was so already.
+    Unchanged,
+}
+
+impl Cluster {
+    /// Connects with the private kubeconfig, or a named context of the user's.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it is not usable.
+    pub(crate) async fn connect(kubeconfig: Option<&Path>, context: &str) -> Result<Self, Failure> {
+        let args = ClusterArgs {
+            kubeconfig: kubeconfig.map(Path::to_owned),
+            context: Some(context.to_owned()),
+        };
+        Ok(Self {
+            client: connect(&args).await?.client,
+            kinds: BTreeMap::new(),
+        })
+    }
+
+    /// Returns whether the API says that it is ready.
+    pub(crate) async fn is_ready(&self) -> bool {
+        let Ok(request) = http::Request::get("/readyz").body(Vec::new()) else {
+            return false;
+        };
+        self.client
+            .request_text(request)
+            .await
+            .is_ok_and(|it| it.trim() == "ok")
+    }
+
+    async fn kind(&mut self, api_version: &str, kind: &str) -> kube::Result<(ApiResource, Scope)> {
+        let key = format!("{api_version} {kind}");
+        if let Some(found) = self.kinds.get(&key) {
+            return Ok(found.clone());
+        }
+        let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
+        let (resource, capabilities) =
+            discovery::pinned_kind(&self.client, &GroupVersionKind::gvk(group, version, kind))
+                .await?;
+        let found = (resource, capabilities.scope);
+        self.kinds.insert(key, found.clone());
+        Ok(found)
+    }
+
+    fn api(&self, resource: &ApiResource, scope: &Scope, namespace: &str) -> Api<DynamicObject> {
+        match scope {
+            Scope::Cluster => Api::all_with(self.client.clone(), resource),
+            Scope::Namespaced => Api::namespaced_with(self.client.clone(), namespace, resource),
+        }
+    }
+
+    /// Applies one object by server-side apply. Fields of other managers are not taken, but for
+    /// those that are ways in which this work was done before.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the kind is not known, another manager owns a field, or the API refuses.
+    pub(crate) async fn apply(
+        &mut self,
+        manifest: &Value,
+        namespace: &str,
+    ) -> anyhow::Result<Applied> {
+        let (api_version, kind, name) = (
+            text(manifest, "/apiVersion"),
+            text(manifest, "/kind"),
+            text(manifest, "/metadata/name"),
+        );
+        let (resource, scope) = self.kind(&api_version, &kind).await.with_context(|| {
+            format!("the cluster does not know the kind {kind} of {api_version}")
+        })?;
+        let namespace = match text(manifest, "/metadata/namespace") {
+            own if own.is_empty() => namespace.to_owned(),
+            own => own,
+        };
+        let api = self.api(&resource, &scope, &namespace);
+        let before = api
+            .get_opt(&name)
+            .await
+            .with_context(|| format!("cannot read {kind} {name}"))?;
+        let version = before
+            .as_ref()
+            .and_then(|it| it.metadata.resource_version.clone());
+        let mut parameters = PatchParams::apply(MANAGER);
+        let first = api.patch(&name, &parameters, &Patch::Apply(manifest)).await;
+        let after = match first {
+            Ok(after) => after,
+            Err(kube::Error::Api(status)) if status.code == 409 => {
+                let causes: Vec<(String, String)> = status
+                    .details
+                    .iter()
+                    .flat_map(|it| &it.causes)
+                    .map(|it| (it.message.clone(), it.field.clone()))
+                    .collect();
+                if !only_ours(&causes) {
+                    return Err(conflict(&kind, &name, &causes).into());
+                }
+                parameters = parameters.force();
+                api.patch(&name, &parameters, &Patch::Apply(manifest))
+                    .await
+                    .with_context(|| format!("cannot apply {kind} {name}"))?
+            }
+            Err(err) => {
+                return Err(anyhow::Error::new(err).context(format!("cannot apply {kind} {name}")));
+            }
+        };
+        Ok(match version {
+            None => Applied::Created,
+            Some(version) if Some(&version) == after.metadata.resource_version.as_ref() => {
+                Applied::Unchanged
+            }
+            Some(_) => Applied::Changed,
+        })
+    }
+
+    /// Returns the objects of a kind in every namespace, none when the kind is not known.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the API does not answer.
+    pub(crate) async fn list(
+        &mut self,
+        api_version: &str,
+        kind: &str,
+    ) -> anyhow::Result<Vec<Value>> {
+        let resource = match self.kind(api_version, kind).await {
+            Ok((resource, _)) => resource,
+            Err(kube::Error::Discovery(_)) => return Ok(Vec::new()),
+            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(Vec::new()),
+            Err(err) => return Err(err).with_context(|| format!("cannot look for {kind}")),
+        };
+        let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource);
+        let listed = api
+            .list(&ListParams::default())
+            .await
+            .with_context(|| format!("cannot list {kind}"))?;
+        listed
+            .items
+            .iter()
+            .map(|it| Ok(serde_json::to_value(it)?))
+            .collect()
+    }
+
+    /// Returns one object, or `None` when it is not there.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the API does not answer.
+    pub(crate) async fn get(
+        &mut self,
+        api_version: &str,
+        kind: &str,
+        namespace: &str,
+        name: &str,
+    ) -> anyhow::Result<Option<Value>> {
+        let (resource, scope) = self
+            .kind(api_version, kind)
+            .await
+            .with_context(|| format!("cannot look for {kind}"))?;
+        let found = self.api(&resource, &scope, namespace).get_opt(name).await;
+        let found = found.with_context(|| format!("cannot read {kind} {name}"))?;
+        Ok(found.map(|it| serde_json::to_value(it)).transpose()?)
+    }
+
+    /// Returns the nodes.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the API does not answer.
+    pub(crate) async fn nodes(&mut self) -> anyhow::Result<Vec<Node>> {
+        let nodes = self.list("v1", "Node").await?;
+        Ok(nodes
+            .iter()
+            .map(|it| Node {
+                name: text(it, "/metadata/name"),
+                ready: conditions(it)
+                    .any(|it| text(it, "/type") == "Ready" && text(it, "/status") == "True"),
+                version: text(it, "/status/nodeInfo/kubeletVersion"),
+            })
+            .collect())
+    }
+
+    /// Returns the applications of Argo CD, by name.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the API does not answer.
+    pub(crate) async fn applications(&mut self) -> anyhow::Result<Vec<Application>> {
+        let mut found: Vec<Application> = self
+            .list("argoproj.io/v1alpha1", "Application")
+            .await?
+            .iter()
+            .map(application)
+            .collect();
+        found.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(found)
+    }
+
+    /// Returns the addresses of services with node ports, on `host`.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the API does not answer.
+    pub(crate) async fn addresses(&mut self, host: &str) -> anyhow::Result<Vec<Address>> {
+        let services = self.list("v1", "Service").await?;
+        let mut found = Vec::new();
+        for service in &services {
+            for port in service
+                .pointer("/spec/ports")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+            {
+                let Some(node_port) = port
+                    .get("nodePort")
+                    .and_then(Value::as_u64)
+                    .filter(|it| *it > 0)
+                else {
+                    continue;
+                };
+                let name = text(port, "/name");
+                let tls = name == "https" || port.get("port").and_then(Value::as_u64) == Some(443);
+                found.push(Address {
+                    name: format!(
+                        "{}/{}",
+                        text(service, "/metadata/namespace"),
+                        text(service, "/metadata/name")
+                    ),
+                    url: format!(
+                        "{}://{host}:{node_port}",
+                        if tls { "https" } else { "http" }
+                    ),
+                });
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn only_ours(causes: &[(String, String)]) -> bool {
+    let ours = |message: &str| {
+        message
+            .split('"')
+            .nth(1)
+            .is_some_and(|manager| OURS.contains(&manager))
+    };
+    !causes.is_empty() && causes.iter().all(|it| ours(&it.0))
+}
+
+fn conflict(kind: &str, name: &str, causes: &[(String, String)]) -> Failure {
+    let listed: Vec<String> = causes
+        .iter()
+        .map(|(who, field)| format!("{field} ({who})"))
+        .collect();
+    Failure::error(
+        "conflict",
+        format!(
+            "{kind} {name} has fields that somebody else set: {}",
+            listed.join(", ")
+        ),
+    )
+    .hint("undo the change by hand, or take the fields out of the manifest")
+}
+
+/// Returns the text at a JSON pointer, or the empty one.
+pub(crate) fn text(value: &Value, pointer: &str) -> String {
+    value
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or("")
+        .to_owned()
+}
+
+fn conditions(value: &Value) -> impl Iterator<Item = &Value> {
+    value
+        .pointer("/status/conditions")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+}
+
+/// Returns what matters of an application.
+pub(crate) fn application(value: &Value) -> Application {
+    let or = |text: String, other: &str| {
+        if text.is_empty() {
+            other.to_owned()
+        } else {
+            text
+        }
+    };
+    let mut cause = conditions(value)
+        .find(|it| text(it, "/type").ends_with("Error"))
+        .map(|it| format!("{}: {}", text(it, "/type"), text(it, "/message")))
+        .unwrap_or_default();
+    let phase = text(value, "/status/operationState/phase");
+    if cause.is_empty() && matches!(phase.as_str(), "Failed" | "Error") {
+        cause = format!(
+            "sync failed: {}",
+            text(value, "/status/operationState/message")
+        );
+    }
+    Application {
+        name: text(value, "/metadata/name"),
+        sync: or(text(value, "/status/sync/status"), "Unknown"),
+        health: or(text(value, "/status/health/status"), "Unknown"),
+        revision: text(value, "/status/sync/revision"),
+        cause,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_conflict_is_taken_only_from_managers_that_are_ours() {
+        let cause = |it: &str| (format!("conflict with {it}"), ".spec.replicas".to_owned());
+        assert!(only_ours(&[cause(
+            "\"kubectl-client-side-apply\" using apps/v1"
+        )]));
+        assert!(!only_ours(&[
+            cause("\"kubectl\""),
+            cause("\"horizontal-pod-autoscaler\" using apps/v1")
+        ]));
+        assert!(!only_ours(&[]), "a conflict without causes is nobody's");
+    }
+
+    #[test]
+    fn an_application_that_cannot_compare_says_why() {
+        let value = json!({"metadata": {"name": "a"}, "status": {"conditions": [{"type": "ComparisonError", "message": "no such path"}]}});
+        let found = application(&value);
+        assert_eq!(found.cause, "ComparisonError: no such path");
+        assert_eq!(
+            (found.sync.as_str(), found.is_settled()),
+            ("Unknown", false)
+        );
+    }
+}
