@@ -1,3 +1,7 @@
 //! The `image-watch` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    autoscaleops_core::cli::main::<image_watch::Cli>()
+}

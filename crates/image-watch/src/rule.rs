@@ -249,6 +249,48 @@ impl Rule {
         self.key(tag).and_then(|key| self.constrain(key))
     }
 
+    /// Returns every filter by name that a tag passes or fails on, the last one being the one that
+    /// drops it.
+    pub fn trace(&self, tag: &str) -> Vec<(&'static str, Result<String, Dropped>)> {
+        let failed = self.screen(tag).err();
+        let mut steps: Vec<(&'static str, String)> = Vec::new();
+        if self.is_ours() {
+            steps.push(("artifact", "is no signature or attestation".to_owned()));
+        }
+        steps.push(match &self.allow {
+            Allow::Pattern(pattern) => ("allow", format!("matches `{pattern}`")),
+            _ => ("allow", "any tag is allowed".to_owned()),
+        });
+        steps.push((
+            "ignore",
+            format!("matches none of {} patterns", self.ignore.len()),
+        ));
+        if let Some(pattern) = &self.extract {
+            steps.push(("extract", format!("matches `{pattern}`")));
+        }
+        match self.strategy {
+            Strategy::Semver => steps.push(("version", "is a semantic version".to_owned())),
+            Strategy::Numerical => steps.push(("number", "is a decimal number".to_owned())),
+            _ => {}
+        }
+        if let Some(constraint) = &self.constraint {
+            steps.push(("constraint", format!("`{}` admits it", constraint.as_str())));
+        } else if let Some(only) = &self.only {
+            steps.push(("constraint", format!("is `{only}`")));
+        }
+        let mut trace = Vec::new();
+        for (filter, reason) in steps {
+            match &failed {
+                Some(dropped) if dropped.filter == filter => {
+                    trace.push((filter, Err(dropped.clone())));
+                    break;
+                }
+                _ => trace.push((filter, Ok(reason))),
+            }
+        }
+        trace
+    }
+
     /// Returns what a tag is compared by, whether or not it may run.
     ///
     /// # Errors
