@@ -31,8 +31,13 @@ tag_in_git() { tag-bump get "$values" --path image.tag; }
 registry=
 if has docker-registry "the registry" && has openssl "the registry" && has skopeo "the registry"; then
     mkdir -p registry certs
-    openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 \
-        -addext subjectAltName=IP:127.0.0.1,DNS:localhost -keyout registry/key.pem -out certs/ca.crt 2>openssl.log || exit 1
+    # An authority, and a certificate from it for the registry.
+    {
+        openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=e2e authority" -keyout registry/ca.pem -out certs/ca.crt &&
+            openssl req -newkey rsa:2048 -nodes -subj /CN=127.0.0.1 -keyout registry/key.pem -out registry/request.pem &&
+            openssl x509 -req -in registry/request.pem -CA certs/ca.crt -CAkey registry/ca.pem -CAcreateserial -days 2 \
+                -extfile <(echo subjectAltName=IP:127.0.0.1,DNS:localhost) -out registry/certificate.pem
+    } >openssl.log 2>&1 || exit 1
     # The password is e2e-only.
     # shellcheck disable=SC2016
     echo 'e2e:$2b$05$iDqQp4fYzIVcro5FW7LUwO9ZCNy9twE4cqn9xdKbVJxQyRK/uK/eO' >registry/htpasswd
@@ -45,7 +50,7 @@ storage:
   delete: {enabled: true}
 http:
   addr: 127.0.0.1:$registry_port
-  tls: {certificate: $work/certs/ca.crt, key: $work/registry/key.pem}
+  tls: {certificate: $work/registry/certificate.pem, key: $work/registry/key.pem}
 auth:
   htpasswd: {realm: e2e, path: $work/registry/htpasswd}
 CONFIG
@@ -94,6 +99,28 @@ if [ "$engine" = yes ]; then
     rm -rf checkout
     git clone --quiet "$remote" checkout
     shows "the tag in Git" "$(cd checkout && tag_in_git)" 1.2.3
+fi
+
+if [ "$engine" = yes ] && [ -n "$registry" ]; then
+    cat >autoscaleops.yaml <<CONFIG
+image-watch:
+  repository: $remote
+  cache: $work/cache
+  registries:
+    - {host: "$registry", ca_file: certs/ca.crt}
+  images:
+    - name: prod
+      image: $registry/shop
+      strategy: semver
+      constraint: ">=1.0, <2"
+      target: {file: charts/demo-app/values-prod.yaml, path: image.tag}
+CONFIG
+    step "A release in the registry comes to prod"
+    expect 3 "DOCKER_CONFIG=/nonexistent image-watch check"
+    expect 0 "image-watch check --write"
+    git -C checkout pull --quiet
+    shows "the tag of prod in Git" "$(cd checkout && tag-bump get charts/demo-app/values-prod.yaml --path image.tag)" 1.2.3
+    expect 0 "image-watch check -o json"
 fi
 
 if has helm "rendering the chart"; then
