@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use autoscaleops_hpa::{
-    Controller, Inputs, MetricError, MetricKind, MetricStatus, Moment, Reading, Scale, Selection,
-    State, Target, Usages,
+    Controller, Inputs, MetricError, MetricKind, MetricStatus, Moment, Pod, Reading, Scale,
+    Selection, State, Target, Usages,
     kubernetes::{self, resource_reading},
     manifest::Manifest,
     quantity::format_milli,
@@ -67,6 +67,42 @@ fn find(store: &Store, namespace: &str, manifest: &Manifest) -> Result<Found, St
     })
 }
 
+/// The settings of the controller, the newest version of Kubernetes that the algorithm knows.
+fn controller(cluster: &Cluster) -> Controller {
+    let config = lock(&cluster.config);
+    let seconds = |it: std::time::Duration| i32::try_from(it.as_secs()).unwrap_or(i32::MAX);
+    Controller {
+        cpu_initialization_s: seconds(config.cpu_initialization_period.0),
+        initial_readiness_delay_s: seconds(config.initial_readiness_delay.0),
+        ..Controller::of_version(Controller::NEWEST)
+    }
+}
+
+fn readings(
+    manifest: &Manifest,
+    pods: &[Pod],
+    usages: &[Usages],
+) -> Vec<Result<Reading, MetricError>> {
+    let reading = |kind: &MetricKind| match kind {
+        MetricKind::Resource { name, container } => {
+            resource_reading(pods, usages, name, container.as_deref())
+        }
+        other => {
+            let why = format!(
+                "the stand-in measures CPU and memory only, not {}",
+                other.type_name()
+            );
+            Err(MetricError::Unavailable(why))
+        }
+    };
+    manifest
+        .spec
+        .metrics
+        .iter()
+        .map(|it| reading(&it.kind))
+        .collect()
+}
+
 fn sync(cluster: &Cluster, stored: &Stored, state: State) -> State {
     let value = stored.value();
     let now = Timestamp::now();
@@ -85,15 +121,7 @@ fn sync(cluster: &Cluster, stored: &Stored, state: State) -> State {
             return state;
         }
     };
-    let controller = {
-        let config = lock(&cluster.config);
-        let seconds = |it: std::time::Duration| i32::try_from(it.as_secs()).unwrap_or(i32::MAX);
-        Controller {
-            cpu_initialization_s: seconds(config.cpu_initialization_period.0),
-            initial_readiness_delay_s: seconds(config.initial_readiness_delay.0),
-            ..Controller::of_version(Controller::NEWEST)
-        }
-    };
+    let controller = controller(cluster);
     let mut store = lock(&cluster.store);
     let target = find(&store, &stored.namespace, &manifest);
     let (scale, pods, selection) = match &target {
@@ -114,20 +142,7 @@ fn sync(cluster: &Cluster, stored: &Stored, state: State) -> State {
         pods.iter().filter_map(|it| by_pod(it)).collect()
     };
     let pods: Vec<_> = pods.iter().map(|it| kubernetes::pod(&it.value())).collect();
-    let readings: Vec<Result<Reading, MetricError>> = manifest
-        .spec
-        .metrics
-        .iter()
-        .map(|metric| match &metric.kind {
-            MetricKind::Resource { name, container } => {
-                resource_reading(&pods, &usages, name, container.as_deref())
-            }
-            other => Err(MetricError::Unavailable(format!(
-                "the stand-in measures CPU and memory only, not {}",
-                other.type_name()
-            ))),
-        })
-        .collect();
+    let readings = readings(&manifest, &pods, &usages);
     let inputs = Inputs {
         scale: if target.is_ok() {
             Ok(scale)

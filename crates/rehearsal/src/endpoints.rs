@@ -138,10 +138,11 @@ fn write(store: &mut Store, service: &Stored, by_pod: &BTreeMap<String, (Value, 
         wanted.push(name);
     }
     for slice in store.list("endpointslices.discovery.k8s.io", Some(&service.namespace)) {
-        if slice.owners.contains(&service.uid) && !wanted.contains(&slice.name) {
-            if let Err(err) = store.delete(&slice.resource, &slice.namespace, &slice.name) {
-                tracing::warn!("cannot remove an endpoint slice: {err}");
-            }
+        if slice.owners.contains(&service.uid)
+            && !wanted.contains(&slice.name)
+            && let Err(err) = store.delete(&slice.resource, &slice.namespace, &slice.name)
+        {
+            tracing::warn!("cannot remove an endpoint slice: {err}");
         }
     }
 }

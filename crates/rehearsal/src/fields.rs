@@ -335,7 +335,7 @@ fn collect_conflicts(
     theirs: &Fields,
     live: &Value,
     patch: &Value,
-    path: &str,
+    place: &str,
     found: &mut Vec<String>,
     lost: &mut Fields,
 ) {
@@ -344,15 +344,15 @@ fn collect_conflicts(
             continue;
         };
         let (now, wanted) = (child(live, element), child(patch, element));
-        let place = format!("{path}{}", printed(element));
+        let field = format!("{place}{}", printed(element));
         let Some(wanted) = wanted else { continue };
         let taken = lost.below.entry(element.clone()).or_default();
         if mine.own && mine.below.is_empty() && other.own && now != Some(wanted) {
-            found.push(place.clone());
+            found.push(field.clone());
             taken.own = true;
         }
         if let Some(now) = now {
-            collect_conflicts(mine, other, now, wanted, &place, found, taken);
+            collect_conflicts(mine, other, now, wanted, &field, found, taken);
         }
         if lost.below.get(element).is_some_and(Fields::is_empty) {
             lost.below.remove(element);
@@ -380,7 +380,7 @@ fn printed(element: &str) -> String {
 }
 
 /// Lays `patch` over `target`: maps and keyed lists merge, everything else is replaced.
-fn merge(target: &mut Value, patch: &Value, resource: &Resource, path: &str) {
+fn merge(target: &mut Value, patch: &Value, resource: &Resource, place: &str) {
     match patch {
         Value::Object(patch) => {
             if !target.is_object() {
@@ -393,16 +393,16 @@ fn merge(target: &mut Value, patch: &Value, resource: &Resource, path: &str) {
                 if value.is_null() {
                     continue;
                 }
-                let place = lists::below(path, name);
+                let field = lists::below(place, name);
                 merge(
                     map.entry(name.clone()).or_insert(Value::Null),
                     value,
                     resource,
-                    &place,
+                    &field,
                 );
             }
         }
-        Value::Array(items) => match lists::kind(resource, path) {
+        Value::Array(items) => match lists::kind(resource, place) {
             ListKind::Atomic => *target = patch.clone(),
             ListKind::Set => {
                 let list = as_list(target);
@@ -418,7 +418,7 @@ fn merge(target: &mut Value, patch: &Value, resource: &Resource, path: &str) {
                     let key = lists::key_of(item, &keys);
                     if let Some(found) = list.iter_mut().find(|it| lists::key_of(it, &keys) == key)
                     {
-                        merge(found, item, resource, path);
+                        merge(found, item, resource, place);
                     } else {
                         list.push(item.clone());
                     }

@@ -30,9 +30,9 @@ pub(crate) fn collect(store: &mut Store) {
     namespaces(store);
     let now = Timestamp::now().as_second();
     for event in store.list("events", None) {
-        let last = event.value();
-        let last: Option<Timestamp> = text(&last, "/lastTimestamp").parse().ok();
-        if last.is_some_and(|it| now - it.as_second() > EVENTS)
+        let value = event.value();
+        let seen: Option<Timestamp> = text(&value, "/lastTimestamp").parse().ok();
+        if seen.is_some_and(|it| now - it.as_second() > EVENTS)
             && let Err(err) = store.delete("events", &event.namespace, &event.name)
         {
             tracing::warn!("cannot remove an event: {err}");

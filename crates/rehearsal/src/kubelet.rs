@@ -152,15 +152,15 @@ impl Kubelet {
     pub(crate) async fn run(mut self) {
         end_orphans(&self.cluster.folder);
         let mut news = lock(&self.cluster.store).subscribe();
-        let (mut synced, mut measured) = (Instant::now() - SYNC, Instant::now() - MEASURE);
-        let mut seen = 0;
+        let (mut synced, mut measured) = (Instant::now(), Instant::now());
+        let mut seen = u64::MAX;
         loop {
             if self.cluster.is_stopping() {
                 self.end_all().await;
                 return;
             }
             while let Ok(outcome) = self.outcomes.try_recv() {
-                self.settle(outcome);
+                self.settle(&outcome);
             }
             let touched = lock(&self.cluster.store).touched("pods");
             if touched != seen || synced.elapsed() >= SYNC {
@@ -175,7 +175,7 @@ impl Kubelet {
             let limited = self.throttle();
             tokio::select! {
                 _ = news.changed() => {}
-                Some(outcome) = self.outcomes.recv() => self.settle(outcome),
+                Some(outcome) = self.outcomes.recv() => self.settle(&outcome),
                 () = tokio::time::sleep(if limited { THROTTLE } else { SYNC }) => {}
             }
         }
@@ -524,7 +524,7 @@ impl Kubelet {
         }
     }
 
-    fn settle(&mut self, probed: Probed) {
+    fn settle(&mut self, probed: &Probed) {
         let Some(pod) = self.pods.get_mut(&probed.uid) else {
             return;
         };
@@ -542,15 +542,12 @@ impl Kubelet {
         };
         let state = &mut container.probes[probed.index];
         state.in_flight = false;
-        match &probed.outcome {
-            Ok(()) => {
-                state.successes += 1;
-                state.failures = 0;
-            }
-            Err(_) => {
-                state.failures += 1;
-                state.successes = 0;
-            }
+        if probed.outcome.is_ok() {
+            state.successes += 1;
+            state.failures = 0;
+        } else {
+            state.failures += 1;
+            state.successes = 0;
         }
         let well = state.successes >= number(&spec, "/successThreshold").unwrap_or(1);
         let ill = state.failures >= number(&spec, "/failureThreshold").unwrap_or(3);

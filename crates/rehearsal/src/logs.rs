@@ -132,7 +132,10 @@ impl Log {
         if !text.is_empty() && chunks.send(Bytes::from(text)).await.is_err() {
             return;
         }
-        while self.follow {
+        if !self.follow {
+            return;
+        }
+        loop {
             let over = self.is_over(&cluster);
             let mut more = Vec::new();
             if file.seek(SeekFrom::Start(at)).is_err() || file.read_to_end(&mut more).is_err() {

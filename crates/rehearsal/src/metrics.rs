@@ -33,7 +33,7 @@ pub(crate) struct Usage {
 /// Fails when there is no such object, or nothing was measured of it yet.
 pub(crate) fn answer(cluster: &Cluster, path: &[&str], selector: &Selector) -> ApiResult<Value> {
     match path {
-        ["nodes"] => Ok(list("NodeMetricsList", vec![node(cluster)])),
+        ["nodes"] => Ok(list("NodeMetricsList", &[node(cluster)])),
         ["nodes", name] if *name == crate::NODE => Ok(node(cluster)),
         ["pods"] => pods(cluster, None, selector),
         ["namespaces", namespace, "pods"] => pods(cluster, Some(namespace), selector),
@@ -50,7 +50,7 @@ pub(crate) fn answer(cluster: &Cluster, path: &[&str], selector: &Selector) -> A
     }
 }
 
-fn list(kind: &str, items: Vec<Value>) -> Value {
+fn list(kind: &str, items: &[Value]) -> Value {
     json!({"kind": kind, "apiVersion": "metrics.k8s.io/v1beta1", "metadata": {}, "items": items})
 }
 
@@ -61,7 +61,7 @@ fn pods(cluster: &Cluster, namespace: Option<&str>, selector: &Selector) -> ApiR
         .at("", "v1", "pods")
         .ok_or_else(ApiError::no_route)?;
     let usage = lock(&cluster.usage);
-    let items = matching(&store, &resource, namespace, selector)
+    let items: Vec<Value> = matching(&store, &resource, namespace, selector)
         .iter()
         .filter_map(|pod| {
             let containers = usage.get(&pod.uid)?;
@@ -80,7 +80,7 @@ fn pods(cluster: &Cluster, namespace: Option<&str>, selector: &Selector) -> ApiR
             }))
         })
         .collect();
-    Ok(list("PodMetricsList", items))
+    Ok(list("PodMetricsList", &items))
 }
 
 /// The sum of what the pods used; the rest of the machine is none of the stand-in's.

@@ -502,12 +502,12 @@ pub(crate) fn delete(
 
 /// Takes an owner out of its dependents.
 fn orphan(store: &mut Store, owner: &str) -> ApiResult<()> {
-    let owned: Vec<Arc<Stored>> = store
+    let dependents: Vec<Arc<Stored>> = store
         .all()
         .filter(|it| it.owners.iter().any(|it| it == owner))
         .map(Arc::clone)
         .collect();
-    for stored in owned {
+    for stored in dependents {
         let mut value = stored.value();
         if let Some(Value::Array(owners)) =
             object(&mut value, &["metadata"]).get_mut("ownerReferences")

@@ -43,7 +43,7 @@ pub(crate) fn json(target: &mut Value, operations: &Value) -> ApiResult<()> {
             }
             Some("test") => {
                 if target.pointer(path) != Some(&value()?) {
-                    return Err(unprocessable(format!("testing value {path} failed")));
+                    return Err(unprocessable(&format!("testing value {path} failed")));
                 }
             }
             _ => return Err(ApiError::bad_request("a JSON patch operation is unknown")),
@@ -58,7 +58,7 @@ enum Placing {
     Replace,
 }
 
-fn unprocessable(message: String) -> ApiError {
+fn unprocessable(message: &str) -> ApiError {
     let mut error = ApiError::invalid("", "", &[]);
     error.message =
         format!("the server rejected our request due to an error in our request: {message}");
@@ -66,7 +66,7 @@ fn unprocessable(message: String) -> ApiError {
 }
 
 fn missing(path: &str) -> ApiError {
-    unprocessable(format!("there is nothing at {path}"))
+    unprocessable(&format!("there is nothing at {path}"))
 }
 
 fn pointer<'a>(operation: &'a Value, name: &str) -> ApiResult<&'a str> {
@@ -151,7 +151,7 @@ pub(crate) fn strategic(target: &mut Value, patch: &Value, resource: &Resource) 
     strategic_at(target, patch, resource, "");
 }
 
-fn strategic_at(target: &mut Value, patch: &Value, resource: &Resource, path: &str) {
+fn strategic_at(target: &mut Value, patch: &Value, resource: &Resource, place: &str) {
     let Value::Object(patch) = patch else {
         *target = patch.clone();
         return;
@@ -182,7 +182,7 @@ fn strategic_at(target: &mut Value, patch: &Value, resource: &Resource, path: &s
         } else if value.is_null() {
             map.shift_remove(key);
         } else {
-            let below = lists::below(path, key);
+            let below = lists::below(place, key);
             match (value, lists::kind(resource, &below)) {
                 (Value::Array(items), ListKind::Map(keys)) => {
                     let list = map.entry(key.clone()).or_insert(Value::Null);

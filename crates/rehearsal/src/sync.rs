@@ -1,4 +1,4 @@
-//! The GitOps side: an Argo CD `Application` names a branch and a folder of manifests, and this
+//! The `GitOps` side: an Argo CD `Application` names a branch and a folder of manifests, and this
 //! applies what stands there, prunes what no longer does, and reports `Synced` and `Healthy`.
 
 use std::{
