@@ -1,0 +1,7 @@
+//! The real program: edits in place, reports from a pipe, commits and pushes.
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+mod in_place;
+mod land;
+mod pipe;
+mod support;
