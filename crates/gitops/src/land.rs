@@ -214,11 +214,10 @@ impl Landed {
 /// Fails when an edit is refused, a value conflicts, or the remote cannot be reached or refuses.
 pub fn land(landing: &Landing, changes: &[Change]) -> Result<Landed, LandError> {
     let mut transport = transport::open(landing)?;
-    let branch = transport.branch()?;
     let mut run = Attempts {
         landing,
         changes,
-        branch,
+        branch: String::new(),
         seen: None,
         sent: Vec::new(),
         last_tip: None,
@@ -280,6 +279,9 @@ struct Attempts<'l> {
 
 impl Attempts<'_> {
     fn attempt(&mut self, transport: &mut dyn Transport, attempt: u32) -> Result<Landed, Trial> {
+        if self.branch.is_empty() {
+            self.branch = transport.branch().or_else(|err| self.carried_error(err))?;
+        }
         let tip =
             self.carried(transport.tip(&self.branch))?
                 .ok_or_else(|| LandError::NoBranch {

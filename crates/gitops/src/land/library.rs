@@ -5,7 +5,7 @@ use std::cell::RefCell;
 
 use autoscaleops_core::{process::Run, secret::Secret};
 use git2::{
-    AutotagOption, Cred, Direction, ErrorClass, ErrorCode, FetchOptions, Oid, PushOptions, Remote,
+    AutotagOption, Cred, ErrorClass, ErrorCode, FetchOptions, Oid, PushOptions, Remote,
     RemoteCallbacks, Repository,
 };
 
@@ -66,6 +66,27 @@ impl Library {
         callbacks
     }
 
+    /// Brings what `reference` names, and the list of the remote's references.
+    fn download(&self, remote: &mut Remote<'_>, reference: &str) -> Result<(), TransportError> {
+        let address = remote.url().unwrap_or_default().to_owned();
+        let headers = self.headers(&address);
+        let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+        let mut options = FetchOptions::new();
+        options
+            .remote_callbacks(self.callbacks())
+            .download_tags(AutotagOption::None)
+            .update_fetchhead(false)
+            .custom_headers(&headers);
+        let is_partial =
+            self.workplace.temporary.is_some() || self.workplace.repository.is_shallow();
+        if is_partial && address.contains("://") && !address.starts_with("file://") {
+            options.depth(1);
+        }
+        remote
+            .download(&[reference], Some(&mut options))
+            .map_err(|err| carried(&err))
+    }
+
     /// The header that actions/checkout leaves in the configuration, which the library overlooks.
     fn headers(&self, address: &str) -> Vec<String> {
         let Ok(config) = self.workplace.repository.config() else {
@@ -104,18 +125,13 @@ impl Transport for Library {
             return current_branch(&self.workplace);
         }
         let mut remote = self.remote()?;
-        let connection = remote
-            .connect_auth(Direction::Fetch, Some(self.callbacks()), None)
-            .map_err(|err| carried(&err))?;
-        let default = connection
-            .default_branch()
-            .map_err(|_| no_default_branch())?;
+        self.download(&mut remote, "HEAD")?;
+        let default = remote.default_branch().map_err(|_| no_default_branch())?;
         let name = default
             .as_str()
             .ok()
             .and_then(|it| it.strip_prefix("refs/heads/"))
             .map(str::to_owned);
-        drop(connection);
         drop(remote);
         self.branch.clone_from(&name);
         name.ok_or_else(no_default_branch)
@@ -124,41 +140,14 @@ impl Transport for Library {
     fn tip(&mut self, branch: &str) -> Result<Option<Oid>, TransportError> {
         let name = format!("refs/heads/{branch}");
         let mut remote = self.remote()?;
-        let address = remote.url().unwrap_or_default().to_owned();
-        let connection = remote
-            .connect_auth(Direction::Fetch, Some(self.callbacks()), None)
-            .map_err(|err| carried(&err))?;
-        let listed = connection.list().map_err(|err| carried(&err))?;
+        self.download(&mut remote, &name)?;
+        // What the remote said when it was connected to stays known.
+        let listed = remote.list().map_err(|err| carried(&err))?;
         let tip = listed
             .iter()
             .find(|it| it.name() == name)
             .map(git2::RemoteHead::oid);
-        drop(connection);
         let Some(tip) = tip else { return Ok(None) };
-        if self
-            .workplace
-            .repository
-            .odb()
-            .is_ok_and(|it| it.exists(tip))
-        {
-            return Ok(Some(tip));
-        }
-        let headers = self.headers(&address);
-        let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
-        let mut options = FetchOptions::new();
-        options
-            .remote_callbacks(self.callbacks())
-            .download_tags(AutotagOption::None)
-            .update_fetchhead(false)
-            .custom_headers(&headers);
-        let is_partial =
-            self.workplace.temporary.is_some() || self.workplace.repository.is_shallow();
-        if is_partial && address.contains("://") && !address.starts_with("file://") {
-            options.depth(1);
-        }
-        remote
-            .download(&[&name], Some(&mut options))
-            .map_err(|err| carried(&err))?;
         // The tip that came may be a newer one than the one listed; the next round will see it.
         if self
             .workplace
