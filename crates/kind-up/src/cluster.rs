@@ -1,6 +1,9 @@
 //! What `kind-up` asks of a Kubernetes API, whoever serves it: apply, look, wait.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
 
 use anyhow::Context as _;
 use autoscaleops_core::{
@@ -27,7 +30,9 @@ const OURS: [&str; 3] = ["kind-up", "kubectl", "kubectl-client-side-apply"];
 pub(crate) struct Cluster {
     /// The client.
     pub(crate) client: Client,
-    kinds: BTreeMap<String, (ApiResource, Scope)>,
+    /// Its address, for messages.
+    pub(crate) address: String,
+    kinds: Mutex<BTreeMap<String, (ApiResource, Scope)>>,
 }
 
 /// What one apply did.
@@ -47,14 +52,12 @@ impl Cluster {
     /// # Errors
     ///
     /// Fails when it is not usable.
-    pub(crate) async fn connect(kubeconfig: Option<&Path>, context: &str) -> Result<Self, Failure> {
-        let args = ClusterArgs {
-            kubeconfig: kubeconfig.map(Path::to_owned),
-            context: Some(context.to_owned()),
-        };
+    pub(crate) async fn connect(access: &ClusterArgs) -> Result<Self, Failure> {
+        let connected = connect(access).await?;
         Ok(Self {
-            client: connect(&args).await?.client,
-            kinds: BTreeMap::new(),
+            client: connected.client,
+            address: connected.address,
+            kinds: Mutex::default(),
         })
     }
 
@@ -69,18 +72,24 @@ impl Cluster {
             .is_ok_and(|it| it.trim() == "ok")
     }
 
-    async fn kind(&mut self, api_version: &str, kind: &str) -> kube::Result<(ApiResource, Scope)> {
+    async fn kind(&self, api_version: &str, kind: &str) -> kube::Result<(ApiResource, Scope)> {
         let key = format!("{api_version} {kind}");
-        if let Some(found) = self.kinds.get(&key) {
-            return Ok(found.clone());
+        if let Some(found) = self.known(&key) {
+            return Ok(found);
         }
         let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
         let (resource, capabilities) =
             discovery::pinned_kind(&self.client, &GroupVersionKind::gvk(group, version, kind))
                 .await?;
         let found = (resource, capabilities.scope);
-        self.kinds.insert(key, found.clone());
+        let mut known = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(key, found.clone());
         Ok(found)
+    }
+
+    fn known(&self, key: &str) -> Option<(ApiResource, Scope)> {
+        let kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        kinds.get(key).cloned()
     }
 
     fn api(&self, resource: &ApiResource, scope: &Scope, namespace: &str) -> Api<DynamicObject> {
@@ -91,24 +100,26 @@ impl Cluster {
     }
 
     /// Applies one object by server-side apply. Fields of other managers are not taken, but for
-    /// those that are ways in which this work was done before.
+    /// those that are ways in which this work was done before, unless `force` takes them all.
     ///
     /// # Errors
     ///
     /// Fails when the kind is not known, another manager owns a field, or the API refuses.
     pub(crate) async fn apply(
-        &mut self,
+        &self,
         manifest: &Value,
         namespace: &str,
+        force: bool,
     ) -> anyhow::Result<Applied> {
         let (api_version, kind, name) = (
             text(manifest, "/apiVersion"),
             text(manifest, "/kind"),
             text(manifest, "/metadata/name"),
         );
-        let (resource, scope) = self.kind(&api_version, &kind).await.with_context(|| {
-            format!("the cluster does not know the kind {kind} of {api_version}")
-        })?;
+        let (resource, scope) = self
+            .kind(&api_version, &kind)
+            .await
+            .map_err(|err| unknown(err, &api_version, &kind))?;
         let namespace = match text(manifest, "/metadata/namespace") {
             own if own.is_empty() => namespace.to_owned(),
             own => own,
@@ -122,6 +133,7 @@ impl Cluster {
             .as_ref()
             .and_then(|it| it.metadata.resource_version.clone());
         let mut parameters = PatchParams::apply(MANAGER);
+        parameters.force = force;
         let first = api.patch(&name, &parameters, &Patch::Apply(manifest)).await;
         let after = match first {
             Ok(after) => after,
@@ -158,11 +170,7 @@ impl Cluster {
     /// # Errors
     ///
     /// Fails when the API does not answer.
-    pub(crate) async fn list(
-        &mut self,
-        api_version: &str,
-        kind: &str,
-    ) -> anyhow::Result<Vec<Value>> {
+    pub(crate) async fn list(&self, api_version: &str, kind: &str) -> anyhow::Result<Vec<Value>> {
         let resource = match self.kind(api_version, kind).await {
             Ok((resource, _)) => resource,
             Err(kube::Error::Discovery(_)) => return Ok(Vec::new()),
@@ -177,29 +185,46 @@ impl Cluster {
         listed
             .items
             .iter()
-            .map(|it| Ok(serde_json::to_value(it)?))
+            .map(|it| {
+                let mut value = serde_json::to_value(it)?;
+                // Members of a list come without their kind.
+                value["kind"] = Value::from(kind);
+                Ok(value)
+            })
             .collect()
     }
 
-    /// Returns one object, or `None` when it is not there.
+    /// Returns the object of the kind and name of `like`, or `None` when it is not there.
     ///
     /// # Errors
     ///
     /// Fails when the API does not answer.
-    pub(crate) async fn get(
-        &mut self,
-        api_version: &str,
-        kind: &str,
+    pub(crate) async fn find(
+        &self,
+        like: &Value,
         namespace: &str,
-        name: &str,
     ) -> anyhow::Result<Option<Value>> {
+        let (api_version, kind, name) = (
+            text(like, "/apiVersion"),
+            text(like, "/kind"),
+            text(like, "/metadata/name"),
+        );
         let (resource, scope) = self
-            .kind(api_version, kind)
+            .kind(&api_version, &kind)
             .await
-            .with_context(|| format!("cannot look for {kind}"))?;
-        let found = self.api(&resource, &scope, namespace).get_opt(name).await;
+            .map_err(|err| unknown(err, &api_version, &kind))?;
+        let namespace = match text(like, "/metadata/namespace") {
+            own if own.is_empty() => namespace.to_owned(),
+            own => own,
+        };
+        let found = self.api(&resource, &scope, &namespace).get_opt(&name).await;
         let found = found.with_context(|| format!("cannot read {kind} {name}"))?;
-        Ok(found.map(|it| serde_json::to_value(it)).transpose()?)
+        let value = found.map(serde_json::to_value).transpose()?;
+        // An object that is read alone may come without its kind.
+        Ok(value.map(|mut it| {
+            it["kind"] = Value::from(kind);
+            it
+        }))
     }
 
     /// Returns the nodes.
@@ -207,7 +232,7 @@ impl Cluster {
     /// # Errors
     ///
     /// Fails when the API does not answer.
-    pub(crate) async fn nodes(&mut self) -> anyhow::Result<Vec<Node>> {
+    pub(crate) async fn nodes(&self) -> anyhow::Result<Vec<Node>> {
         let nodes = self.list("v1", "Node").await?;
         Ok(nodes
             .iter()
@@ -225,7 +250,7 @@ impl Cluster {
     /// # Errors
     ///
     /// Fails when the API does not answer.
-    pub(crate) async fn applications(&mut self) -> anyhow::Result<Vec<Application>> {
+    pub(crate) async fn applications(&self) -> anyhow::Result<Vec<Application>> {
         let mut found: Vec<Application> = self
             .list("argoproj.io/v1alpha1", "Application")
             .await?
@@ -241,7 +266,7 @@ impl Cluster {
     /// # Errors
     ///
     /// Fails when the API does not answer.
-    pub(crate) async fn addresses(&mut self, host: &str) -> anyhow::Result<Vec<Address>> {
+    pub(crate) async fn addresses(&self, host: &str) -> anyhow::Result<Vec<Address>> {
         let services = self.list("v1", "Service").await?;
         let mut found = Vec::new();
         for service in &services {
@@ -299,7 +324,25 @@ fn conflict(kind: &str, name: &str, causes: &[(String, String)]) -> Failure {
             listed.join(", ")
         ),
     )
-    .hint("undo the change by hand, or take the fields out of the manifest")
+    .hint("let the other manager have them, or take them over with `--force-conflicts`")
+}
+
+/// The word of the failure that says that a cluster does not know a kind, or not yet.
+pub(crate) const UNKNOWN_KIND: &str = "unknown_kind";
+
+fn unknown(err: kube::Error, api_version: &str, kind: &str) -> anyhow::Error {
+    let is_absent = match &err {
+        kube::Error::Discovery(_) => true,
+        kube::Error::Api(status) => status.code == 404,
+        _ => false,
+    };
+    let message = format!("the cluster does not know the kind {kind} of {api_version}");
+    let err = anyhow::Error::new(err);
+    if is_absent {
+        err.context(Failure::unavailable(UNKNOWN_KIND, message))
+    } else {
+        err.context(format!("cannot look for {kind} of {api_version}"))
+    }
 }
 
 /// Returns the text at a JSON pointer, or the empty one.

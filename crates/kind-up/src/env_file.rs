@@ -6,28 +6,42 @@ use std::{os::unix::fs::PermissionsExt as _, path::Path};
 
 use autoscaleops_core::{Failure, config, secret::Secret};
 
+use crate::settings::GitCredentials;
+
 /// What Image Updater pushes with.
 #[derive(Clone, Debug)]
-pub struct Credentials {
+pub(crate) struct Credentials {
     /// The account.
-    pub user: String,
+    pub(crate) user: String,
     /// Its token.
-    pub token: Secret,
+    pub(crate) token: Secret,
 }
 
-/// Returns the credentials of `file`, or of the environment where no file is named.
-/// `None` when the environment has none.
+/// Returns the credentials that `source` names, or those of the environment where it names none.
+/// `None` when the environment has none either.
 ///
 /// # Errors
 ///
-/// Fails on a file that others can read, that cannot be parsed, or that lacks one of the two keys.
-pub fn credentials(file: Option<&Path>) -> Result<Option<Credentials>, Failure> {
-    let Some(path) = file else {
-        let user = config::env("GITHUB_USER").filter(|it| !it.is_empty());
-        return Ok(user
-            .zip(Secret::from_env("GITHUB_TOKEN"))
-            .map(|(user, token)| Credentials { user, token }));
+/// Fails on a file that others can read, that cannot be parsed, or that lacks one of the two.
+pub(crate) fn credentials(source: &GitCredentials) -> Result<Option<Credentials>, Failure> {
+    if let Some(path) = &source.env_file {
+        return of_env_file(path).map(Some);
+    }
+    let user = source
+        .username
+        .clone()
+        .or_else(|| config::env("GITHUB_USER"))
+        .filter(|it| !it.is_empty());
+    let token = match &source.token_file {
+        Some(path) => Some(Secret::from_file(path)?),
+        None => Secret::from_env("GITHUB_TOKEN"),
     };
+    Ok(user
+        .zip(token)
+        .map(|(user, token)| Credentials { user, token }))
+}
+
+fn of_env_file(path: &Path) -> Result<Credentials, Failure> {
     let metadata = fs_err::metadata(path).map_err(|err| Failure::usage(err.to_string()))?;
     if metadata.permissions().mode() & 0o077 != 0 {
         let message = format!("`{}` holds a token and others can read it", path.display());
@@ -48,14 +62,14 @@ pub fn credentials(file: Option<&Path>) -> Result<Option<Credentials>, Failure> 
         Failure::usage(format!("`{}` has no `{key}`", path.display()))
             .hint(format!("add a line `{key}=…`"))
     };
-    Ok(Some(Credentials {
+    Ok(Credentials {
         user: user
             .filter(|it| !it.is_empty())
             .ok_or_else(|| missing("GITHUB_USER"))?,
         token: token
             .filter(|it| !it.expose().is_empty())
             .ok_or_else(|| missing("GITHUB_TOKEN"))?,
-    }))
+    })
 }
 
 /// Reads one line. The value itself is in no message.
@@ -101,7 +115,7 @@ mod tests {
         let path = folder.path().join(".env");
         fs_err::write(&path, text).unwrap();
         fs_err::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
-        credentials(Some(&path)).map(Option::unwrap)
+        of_env_file(&path)
     }
 
     #[test]

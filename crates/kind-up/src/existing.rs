@@ -1,18 +1,13 @@
 //! The same platform on a cluster that is there already: no kind, no docker, the context named
-//! explicitly, `NodePorts` only on request.
+//! explicitly, node ports only on request.
 
-use std::{
-    path::Path,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
-
-use autoscaleops_core::{Console, Failure, cluster::ClusterArgs};
+use autoscaleops_core::Console;
 
 use crate::{
+    details::Step as Planned,
     env_file,
     graph::{self, Step},
-    kind::up::{Options, Outcome},
+    kind::up::{Options, Outcome, apply_steps},
     platform::{
         install::{self, Platform},
         versions::Versions,
@@ -20,43 +15,34 @@ use crate::{
     spec::Spec,
 };
 
-/// Installs or completes the platform on the cluster that `access` names. Relative paths start from
-/// `folder`.
+/// Returns what [`up`] would do. Changes nothing.
 ///
 /// # Errors
 ///
-/// Fails without a context named by the user, and on the first step that does.
-pub fn up(
-    spec: &Spec,
-    folder: &Path,
-    access: &ClusterArgs,
-    options: Options,
-    console: &Console,
-) -> anyhow::Result<Outcome> {
-    spec.check()?;
-    if access.context.is_none() {
-        let refusal = Failure::usage(
-            "`--provider existing` needs `--context NAME`: a current context can be the wrong one",
-        )
-        .hint("`kubectl config get-contexts` lists them");
-        return Err(refusal.into());
-    }
+/// Fails when a pin cannot be read.
+pub(crate) fn plan(spec: &Spec) -> anyhow::Result<Vec<Planned>> {
+    Ok(apply_steps(spec, &Versions::of(spec)?))
+}
+
+/// Installs or completes the platform on the cluster that `spec` reaches.
+///
+/// # Errors
+///
+/// Fails on the first step that does.
+pub(crate) fn up(spec: &Spec, options: &Options, console: &Console) -> anyhow::Result<Outcome> {
+    let access = &spec.access;
     let versions = Versions::of(spec)?;
-    let env_file = spec.env_file.as_ref().map(|it| folder.join(it));
-    let credentials = env_file::credentials(env_file.as_deref())?;
+    let credentials = env_file::credentials(&spec.git_credentials)?;
+    // Before the first write: a manifest that is not what was pinned stops everything.
     let platform = Platform::load(
         spec,
-        folder,
         &versions,
         credentials.as_ref(),
-        spec.node_ports,
         options.force_conflicts,
     )?;
     let progress = console.spinner("starting");
     let say = |text: &str| progress.say(text);
-    let applications = Arc::new(Mutex::new(Vec::new()));
-    let found = Arc::clone(&applications);
-    let steps = vec![
+    let mut steps = vec![
         Step::new("api", &[], |left| install::wait_for_api(access, left)),
         Step::new("definitions", &["api"], |left| {
             platform.definitions(access, left, &say)
@@ -67,22 +53,18 @@ pub fn up(
         Step::new("argo cd", &["workloads"], |left| {
             platform.wait_for_workloads(access, left, &say)
         }),
-        Step::new("applications", &["argo cd", "root"], move |left| {
-            let all = install::wait_for_applications(access, left, &say)?;
-            *found.lock().unwrap_or_else(PoisonError::into_inner) = all;
-            Ok(())
+        Step::new("applications", &["argo cd", "root"], |left| {
+            install::wait_for_applications(access, left, &say)
         }),
     ];
-    let (timings, result) = graph::run(steps, Duration::from(spec.timeout), &say);
+    if let Some(name) = &options.only {
+        steps = graph::only(steps, name)?;
+    }
+    let (phases, result) = graph::run(steps, spec.timeout, &say);
     drop(progress);
     result?;
-    let applications = applications
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .clone();
     Ok(Outcome {
-        timings,
-        applications,
+        phases,
         ..Outcome::default()
     })
 }

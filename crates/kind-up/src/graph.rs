@@ -7,14 +7,14 @@ use std::{
 };
 
 use autoscaleops_core::{Failure, stop};
-use schemars::JsonSchema;
-use serde::Serialize;
+
+use crate::details::Phase;
 
 /// What a step does. It gets the time that is left.
-pub type Work<'a> = Box<dyn FnOnce(Duration) -> anyhow::Result<()> + Send + 'a>;
+pub(crate) type Work<'a> = Box<dyn FnOnce(Duration) -> anyhow::Result<()> + Send + 'a>;
 
 /// One step.
-pub struct Step<'a> {
+pub(crate) struct Step<'a> {
     name: &'static str,
     after: &'static [&'static str],
     work: Work<'a>,
@@ -22,7 +22,7 @@ pub struct Step<'a> {
 
 impl<'a> Step<'a> {
     /// Returns a step that begins when all of `after` are done.
-    pub fn new(
+    pub(crate) fn new(
         name: &'static str,
         after: &'static [&'static str],
         work: impl FnOnce(Duration) -> anyhow::Result<()> + Send + 'a,
@@ -35,19 +35,6 @@ impl<'a> Step<'a> {
     }
 }
 
-/// When a step ran, counted from the start of the first one.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
-pub struct Timing {
-    /// The step.
-    pub name: String,
-    /// When it began, in milliseconds.
-    pub start_ms: u64,
-    /// When it ended, in milliseconds.
-    pub end_ms: u64,
-    /// Whether a faster one would have made the whole faster.
-    pub critical: bool,
-}
-
 enum Progress {
     Done,
     Failed,
@@ -55,7 +42,7 @@ enum Progress {
 
 struct Board {
     progress: BTreeMap<&'static str, Progress>,
-    timings: Vec<Timing>,
+    phases: Vec<Phase>,
     error: Option<anyhow::Error>,
 }
 
@@ -64,18 +51,18 @@ struct Board {
 /// # Errors
 ///
 /// Fails with the first error; steps that run then are let finish, later ones do not begin. The
-/// timings come back in either case.
-pub fn run(
+/// phases come back in either case.
+pub(crate) fn run(
     steps: Vec<Step<'_>>,
     timeout: Duration,
     say: &(dyn Fn(&str) + Sync),
-) -> (Vec<Timing>, anyhow::Result<()>) {
+) -> (Vec<Phase>, anyhow::Result<()>) {
     let names: Vec<&'static str> = steps.iter().map(|it| it.name).collect();
     let edges: BTreeMap<&str, &[&str]> = steps.iter().map(|it| (it.name, it.after)).collect();
     let started = Instant::now();
     let board = Mutex::new(Board {
         progress: BTreeMap::new(),
-        timings: Vec::new(),
+        phases: Vec::new(),
         error: None,
     });
     let changed = Condvar::new();
@@ -110,11 +97,12 @@ pub fn run(
                 };
                 let end = started.elapsed();
                 let mut board = board.lock().unwrap_or_else(PoisonError::into_inner);
-                board.timings.push(Timing {
+                board.phases.push(Phase {
                     name: step.name.to_owned(),
                     start_ms: millis(begin),
-                    end_ms: millis(end),
-                    critical: false,
+                    elapsed_ms: millis(end.saturating_sub(begin)),
+                    after: step.after.iter().map(|it| (*it).to_owned()).collect(),
+                    ..Phase::default()
                 });
                 let progress = match result {
                     Ok(()) => {
@@ -138,12 +126,12 @@ pub fn run(
         }
     });
     let mut board = board.into_inner().unwrap_or_else(PoisonError::into_inner);
-    mark_critical(&mut board.timings, &edges);
+    mark_critical(&mut board.phases, &edges);
     let result = match board.error {
         Some(err) => Err(err),
         None => Ok(()),
     };
-    (board.timings, result)
+    (board.phases, result)
 }
 
 /// Waits until all of `after` are done. Returns whether they are; false when one failed.
@@ -176,6 +164,41 @@ fn ready(board: &Mutex<Board>, changed: &Condvar, after: &[&str]) -> bool {
     }
 }
 
+fn end(phase: &Phase) -> u64 {
+    phase.start_ms + phase.elapsed_ms
+}
+
+/// Keeps of `steps` only `name` and what it needs.
+///
+/// # Errors
+///
+/// Fails when there is no such step, naming those that there are.
+pub(crate) fn only<'a>(steps: Vec<Step<'a>>, name: &str) -> Result<Vec<Step<'a>>, Failure> {
+    let names: Vec<&str> = steps.iter().map(|it| it.name).collect();
+    let Some(wanted) = names.iter().find(|it| **it == name) else {
+        return Err(Failure::usage(format!("there is no phase `{name}`"))
+            .hint(format!("phases: {}", names.join(", "))));
+    };
+    let mut kept = vec![*wanted];
+    let mut index = 0;
+    while let Some(name) = kept.get(index) {
+        let needed = steps
+            .iter()
+            .find(|it| it.name == *name)
+            .map_or(&[][..], |it| it.after);
+        for it in needed {
+            if !kept.contains(it) {
+                kept.push(it);
+            }
+        }
+        index += 1;
+    }
+    Ok(steps
+        .into_iter()
+        .filter(|it| kept.contains(&it.name))
+        .collect())
+}
+
 fn late(name: &str, timeout: Duration) -> anyhow::Error {
     Failure::undecided(
         "timeout",
@@ -186,63 +209,23 @@ fn late(name: &str, timeout: Duration) -> anyhow::Error {
 }
 
 /// Marks the chain of steps that made the whole as long as it was.
-fn mark_critical(timings: &mut [Timing], edges: &BTreeMap<&str, &[&str]>) {
-    timings.sort_by_key(|it| (it.start_ms, it.end_ms));
-    let mut current = timings
+fn mark_critical(phases: &mut [Phase], edges: &BTreeMap<&str, &[&str]>) {
+    phases.sort_by_key(|it| (it.start_ms, end(it)));
+    let mut current = phases
         .iter()
-        .max_by_key(|it| it.end_ms)
+        .max_by_key(|it| end(it))
         .map(|it| it.name.clone());
     while let Some(name) = current {
         let after = edges.get(name.as_str()).copied().unwrap_or_default();
-        for timing in timings.iter_mut().filter(|it| it.name == name) {
-            timing.critical = true;
+        for phase in phases.iter_mut().filter(|it| it.name == name) {
+            phase.critical = true;
         }
-        current = timings
+        current = phases
             .iter()
             .filter(|it| after.contains(&it.name.as_str()))
-            .max_by_key(|it| it.end_ms)
+            .max_by_key(|it| end(it))
             .map(|it| it.name.clone());
     }
-}
-
-/// Returns a bar per step on one axis of time, the critical ones marked.
-pub fn chart(timings: &[Timing], width: usize) -> String {
-    let total = timings.iter().map(|it| it.end_ms).max().unwrap_or(0).max(1);
-    let names = timings.iter().map(|it| it.name.len()).max().unwrap_or(0);
-    let room = width.saturating_sub(names + 14).clamp(10, 100) as u64;
-    let mut text = String::new();
-    for timing in timings {
-        let column = |at: u64| usize::try_from(at * room / total).unwrap_or(0);
-        let (start, end) = (column(timing.start_ms), column(timing.end_ms));
-        let length = (end - start).max(1);
-        let mark = if timing.critical { '█' } else { '░' };
-        text.push_str(&format!(
-            "{:names$} {}{}{} {:>6.1} s\n",
-            timing.name,
-            " ".repeat(start),
-            mark.to_string().repeat(length),
-            " ".repeat(
-                usize::try_from(room)
-                    .unwrap_or(0)
-                    .saturating_sub(start + length)
-            ),
-            seconds(timing.end_ms - timing.start_ms),
-        ));
-    }
-    text.push_str(&format!(
-        "{:names$} total {:.1} s, █ is the critical path\n",
-        "",
-        seconds(total)
-    ));
-    text
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "milliseconds of minutes fit a f64"
-)]
-fn seconds(millis: u64) -> f64 {
-    millis as f64 / 1000.0
 }
 
 fn millis(duration: Duration) -> u64 {
@@ -281,11 +264,11 @@ mod tests {
             Step::new("cluster", &[], note("cluster")),
             Step::new("nodes", &["cluster"], note("nodes")),
         ];
-        let (timings, result) = run(steps, LONG, &|_| {});
+        let (phases, result) = run(steps, LONG, &|_| {});
         result.unwrap();
         let order = order.into_inner().unwrap();
         assert_eq!((order[0], order[3]), ("cluster", "apps"));
-        assert_eq!(timings.len(), 4);
+        assert_eq!(phases.len(), 4);
     }
 
     #[test]
@@ -296,17 +279,41 @@ mod tests {
             Step::new("load", &["pull", "create"], sleep(60)),
             Step::new("crds", &["create"], sleep(10)),
         ];
-        let (timings, result) = run(steps, LONG, &|_| {});
+        let (phases, result) = run(steps, LONG, &|_| {});
         result.unwrap();
-        let critical: Vec<&str> = timings
+        let critical: Vec<&str> = phases
             .iter()
             .filter(|it| it.critical)
             .map(|it| it.name.as_str())
             .collect();
         assert_eq!(critical, ["create", "load"]);
-        let of = |name: &str| timings.iter().find(|it| it.name == name).unwrap();
+        let of = |name: &str| phases.iter().find(|it| it.name == name).unwrap();
+        assert!(of("pull").start_ms < end(of("create")) && of("crds").start_ms < end(of("load")));
+    }
+
+    #[test]
+    fn one_phase_brings_what_it_needs_and_no_more() {
+        let steps = || {
+            vec![
+                Step::new("a", &[], |_| Ok(())),
+                Step::new("b", &["a"], |_| Ok(())),
+                Step::new("c", &["b"], |_| Ok(())),
+                Step::new("d", &["a"], |_| Ok(())),
+            ]
+        };
+        let names: Vec<&str> = only(steps(), "c")
+            .unwrap()
+            .iter()
+            .map(|it| it.name)
+            .collect();
+        assert_eq!(names, ["a", "b", "c"]);
         assert!(
-            of("pull").start_ms < of("create").end_ms && of("crds").start_ms < of("load").end_ms
+            only(steps(), "x")
+                .err()
+                .unwrap()
+                .remedy()
+                .unwrap()
+                .contains("a, b, c, d")
         );
     }
 
@@ -350,31 +357,5 @@ mod tests {
             .1
             .unwrap_err();
         assert_eq!(autoscaleops_core::failure::code(&err), 11);
-    }
-
-    #[test]
-    fn the_chart_has_a_bar_per_step_on_one_axis() {
-        let timing = |name: &str, start_ms, end_ms, critical| Timing {
-            name: name.to_owned(),
-            start_ms,
-            end_ms,
-            critical,
-        };
-        let text = chart(
-            &[
-                timing("create", 0, 30_000, true),
-                timing("pull", 0, 12_000, false),
-                timing("load", 30_000, 40_000, true),
-            ],
-            60,
-        );
-        let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines.len(), 4);
-        assert!(
-            lines[0].starts_with("create █") && lines[0].ends_with("30.0 s"),
-            "{text}"
-        );
-        assert!(lines[1].contains('░') && !lines[1].contains('█'));
-        assert!(lines[3].contains("total 40.0 s"));
     }
 }

@@ -1,10 +1,9 @@
 //! The kind provider: a cluster of containers on this machine, by the programs `kind` and `docker`.
 
-pub mod config;
-pub mod docker;
-pub mod doctor;
-pub mod drift;
-pub mod preload;
-pub mod program;
-pub mod state;
-pub mod up;
+pub(crate) mod config;
+pub(crate) mod docker;
+pub(crate) mod doctor;
+pub(crate) mod drift;
+pub(crate) mod preload;
+pub(crate) mod program;
+pub(crate) mod up;

@@ -8,10 +8,9 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context as _;
 use autoscaleops_core::{
-    CommonArgs, Console, Failure, Format, Look, Report, Subject, Tool, Verdict, cli::VERSION,
-    cluster::block_on, config, stop, time::Span,
+    CommonArgs, Console, Failure, Format, Look, Report, Tool, Verdict, cli::VERSION,
+    cluster::ClusterArgs, config, time::Span,
 };
 use autoscaleops_rehearsal::State;
 use clap::{Args, Parser, Subcommand};
@@ -20,15 +19,22 @@ use serde::Serialize;
 mod cluster;
 mod details;
 mod embedded;
+mod env_file;
+mod existing;
+mod graph;
+mod kind;
 mod manifest;
+mod platform;
 mod render;
+mod run;
 mod settings;
+mod spec;
 mod up;
 
 pub use details::Details;
 pub use settings::{Provider, Settings};
 
-use crate::cluster::Cluster;
+use crate::run::Run;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -78,6 +84,32 @@ struct Flags {
     /// Embedded: how often the autoscaler decides
     #[arg(long, global = true, value_name = "DURATION")]
     sync_period: Option<Span>,
+    /// Embedded: how often a Git branch is looked at
+    #[arg(long, global = true, value_name = "DURATION")]
+    git_period: Option<Span>,
+    /// Existing: context of the kubeconfig that the platform goes to
+    #[arg(long, global = true, value_name = "NAME")]
+    context: Option<String>,
+    /// Existing: kubeconfig that holds the context
+    #[arg(
+        long = "kubeconfig",
+        id = "kubeconfig_file",
+        global = true,
+        value_name = "FILE"
+    )]
+    kubeconfig_file: Option<PathBuf>,
+    /// Delete a cluster that differs from the configuration, and make it anew
+    #[arg(long, global = true)]
+    recreate: bool,
+    /// Take over fields that other managers own
+    #[arg(long, global = true)]
+    force_conflicts: bool,
+    /// Run one phase only, with what it needs: cluster, nodes, definitions, settings, workloads, root, …
+    #[arg(long, global = true, value_name = "PHASE")]
+    only: Option<String>,
+    /// Print a bar for each phase, the critical path marked
+    #[arg(long, global = true)]
+    timings: bool,
     /// Answer yes to every question
     #[arg(long, global = true)]
     yes: bool,
@@ -87,24 +119,30 @@ struct Flags {
 enum Command {
     /// Create or complete the cluster
     Up {
-        /// Print a bar for each phase, the critical path marked
-        #[arg(long)]
-        timings: bool,
         /// Leave the applications to themselves instead of waiting for their health
         #[arg(long)]
         no_wait: bool,
     },
+    /// Show what up would do, with the drift from the configuration, changing nothing
+    Plan,
+    /// Look at everything that a bring-up needs, at once, each with its remedy
+    Doctor,
     /// Show nodes, applications and addresses
     Status {
         /// Show them again whenever they change, until interrupted
         #[arg(long)]
         watch: bool,
     },
+    /// Print user and password of Argo CD and Grafana
+    Credentials,
     /// Print the private kubeconfig
     Kubeconfig {
         /// Print where it lies instead
         #[arg(long)]
         path: bool,
+        /// For a client in WSL that reaches this machine at ADDRESS: the name in the certificate stays `localhost`
+        #[arg(long, value_name = "ADDRESS")]
+        wsl: Option<std::net::IpAddr>,
     },
     /// Delete the cluster
     Down,
@@ -128,14 +166,6 @@ struct Keys<'a> {
     manifests: Option<&'a [PathBuf]>,
 }
 
-/// One run: what is wanted, and where it is.
-struct Run {
-    settings: Settings,
-    state: State,
-    folder: PathBuf,
-    yes: bool,
-}
-
 impl Tool for Cli {
     const NAME: &'static str = "kind-up";
     type Section = Settings;
@@ -156,11 +186,14 @@ impl Tool for Cli {
         }
         let run = self.prepare()?;
         match self.command {
-            None => up::up(&run, console, false, true),
-            Some(Command::Up { timings, no_wait }) => up::up(&run, console, timings, !no_wait),
+            None => up::up(&run, console, true),
+            Some(Command::Up { no_wait }) => up::up(&run, console, !no_wait),
+            Some(Command::Plan) => run.plan(),
+            Some(Command::Doctor) => run.doctor(),
             Some(Command::Status { watch: false }) => run.status(),
             Some(Command::Status { watch: true }) => run.watch(console),
-            Some(Command::Kubeconfig { path }) => run.kubeconfig(path),
+            Some(Command::Credentials) => run.credentials(),
+            Some(Command::Kubeconfig { path, wsl }) => run.kubeconfig(path, wsl),
             Some(Command::Down) => run.down(console),
             Some(Command::Serve { .. }) => unreachable!("answered above"),
         }
@@ -205,12 +238,15 @@ impl Cli {
                     .min(period.0.max(Duration::from_secs(2))),
             );
         }
-        if !flags.manifests.is_empty() {
-            settings.manifests.clone_from(&flags.manifests);
-        } else {
+        if let Some(period) = flags.git_period {
+            settings.embedded.git_period = period;
+        }
+        if flags.manifests.is_empty() {
             for manifest in &mut settings.manifests {
                 *manifest = folder.join(&manifest);
             }
+        } else {
+            settings.manifests.clone_from(&flags.manifests);
         }
         let state = State::new(embedded::state_folder(
             settings.state_dir.as_deref(),
@@ -227,165 +263,15 @@ impl Cli {
             settings,
             state,
             folder,
+            access: ClusterArgs {
+                kubeconfig: flags.kubeconfig_file.clone(),
+                context: flags.context.clone(),
+            },
+            recreate: flags.recreate,
+            force_conflicts: flags.force_conflicts,
+            only: flags.only.clone(),
+            timings: flags.timings,
             yes: flags.yes,
         })
-    }
-}
-
-impl Run {
-    /// Returns the details that every answer begins with.
-    fn details(&self) -> Details {
-        Details {
-            cluster: self.settings.cluster.clone(),
-            provider: self.settings.provider.as_str().to_owned(),
-            stand_in: self.settings.provider == Provider::Embedded,
-            ..Details::default()
-        }
-    }
-
-    fn subject(&self) -> Subject {
-        Subject::new("cluster", &self.settings.cluster)
-    }
-
-    fn is_up(&self) -> anyhow::Result<bool> {
-        Ok(match self.settings.provider {
-            Provider::Embedded => self.state.running()?.is_some(),
-            _ => self.state.kubeconfig().exists(),
-        })
-    }
-
-    fn not_up(&self) -> Failure {
-        let command = match self.settings.provider {
-            Provider::Embedded => "kind-up up --provider embedded",
-            _ => "kind-up up",
-        };
-        Failure::unavailable(
-            "cluster",
-            format!("there is no cluster `{}`", self.settings.cluster),
-        )
-        .hint(command)
-    }
-
-    fn status(&self) -> anyhow::Result<Report<Details>> {
-        if !self.is_up()? {
-            return Err(self.not_up().into());
-        }
-        let mut details = self.details();
-        details.kubeconfig = Some(self.state.kubeconfig().display().to_string());
-        let looked: anyhow::Result<()> = block_on(async {
-            let mut cluster =
-                Cluster::connect(Some(&self.state.kubeconfig()), &self.settings.context()).await?;
-            details.nodes = cluster.nodes().await?;
-            details.applications = cluster.applications().await?;
-            details.addresses = cluster.addresses("127.0.0.1").await?;
-            Ok(())
-        })?;
-        looked.context("the cluster does not answer")?;
-        Ok(self.judged(details))
-    }
-
-    /// Returns the report on a cluster: it passes when its nodes are ready and its applications healthy.
-    fn judged(&self, details: Details) -> Report<Details> {
-        let settled = details
-            .applications
-            .iter()
-            .filter(|it| it.is_settled())
-            .count();
-        let ready = details.nodes.iter().filter(|it| it.ready).count();
-        let (applications, nodes) = (details.applications.len(), details.nodes.len());
-        let well = settled == applications && ready == nodes && nodes > 0;
-        let verdict = if well { Verdict::Pass } else { Verdict::Fail };
-        let what = if details.stand_in {
-            "stand-in"
-        } else {
-            "cluster"
-        };
-        let summary = format!(
-            "{what} {}: {ready} of {nodes} nodes ready, {settled} of {applications} applications synced and healthy",
-            details.cluster
-        );
-        let kubeconfig = details.kubeconfig.clone().unwrap_or_default();
-        Report::new(verdict, summary, details)
-            .subject(self.subject())
-            .output("cluster", self.settings.cluster.as_str())
-            .output("provider", self.settings.provider.as_str())
-            .output("kubeconfig", kubeconfig)
-            .output("applications", applications)
-            .output("healthy", settled)
-    }
-
-    fn watch(&self, console: &mut Console) -> anyhow::Result<Report<Details>> {
-        let mut last = None;
-        loop {
-            let mut report = self.status()?;
-            if last.as_ref() != Some(&report.details) {
-                last = Some(report.details.clone());
-                console.emit::<Cli>(&mut report)?;
-            }
-            if stop::wait(Duration::from_secs(1)) {
-                return Ok(report.emitted());
-            }
-        }
-    }
-
-    fn kubeconfig(&self, path: bool) -> anyhow::Result<Report<Details>> {
-        let file = self.state.kubeconfig();
-        if !file.exists() {
-            return Err(self.not_up().into());
-        }
-        let mut details = self.details();
-        details.kubeconfig = Some(file.display().to_string());
-        details.text = Some(if path {
-            format!("{}\n", file.display())
-        } else {
-            std::fs::read_to_string(&file)
-                .with_context(|| format!("cannot read `{}`", file.display()))?
-        });
-        let summary = format!("the kubeconfig is {}", file.display());
-        Ok(Report::new(Verdict::Pass, summary, details)
-            .subject(self.subject())
-            .output("kubeconfig", file.display().to_string()))
-    }
-
-    fn down(&self, console: &mut Console) -> anyhow::Result<Report<Details>> {
-        if !self.yes && console.draws() {
-            confirm(
-                console,
-                &format!(
-                    "Delete the cluster `{}` and all that is in it?",
-                    self.settings.cluster
-                ),
-            )?;
-        }
-        let was_there = embedded::stop(&self.state)?;
-        let summary = if was_there {
-            format!("{} is deleted", self.settings.cluster)
-        } else {
-            format!("there was no {}", self.settings.cluster)
-        };
-        Ok(Report::new(Verdict::Pass, summary, self.details())
-            .subject(self.subject())
-            .output("deleted", was_there))
-    }
-}
-
-/// Asks on the terminal.
-///
-/// # Errors
-///
-/// Fails on any answer but yes.
-fn confirm(console: &Console, question: &str) -> anyhow::Result<()> {
-    use std::io::IsTerminal as _;
-    let refused = || Failure::usage("not confirmed").hint("add `--yes`");
-    if !std::io::stdin().is_terminal() {
-        return Err(refused().into());
-    }
-    console.say(&format!("{question} [y/N]"));
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    if matches!(answer.trim(), "y" | "Y" | "yes") {
-        Ok(())
-    } else {
-        Err(refused().into())
     }
 }

@@ -1,10 +1,9 @@
 //! What stands in a cluster before Argo CD takes over, and how it gets there: on kind and on a
 //! cluster that is there already alike.
 
-pub mod api;
-pub mod apply;
-pub mod install;
-pub mod look;
-pub mod manifest;
-pub mod ready;
-pub mod versions;
+pub(crate) mod apply;
+pub(crate) mod install;
+pub(crate) mod logins;
+pub(crate) mod manifest;
+pub(crate) mod ready;
+pub(crate) mod versions;

@@ -77,7 +77,7 @@ pub(crate) fn human(report: &Report<Details>, look: &Look) -> String {
     );
     if !details.phases.is_empty() {
         lines.push(String::new());
-        lines.extend(bars(&details.phases, usize::from(look.width)));
+        lines.extend(bars(&details.phases, look.width));
     }
     if let Some(kubeconfig) = &details.kubeconfig {
         lines.push(String::new());

@@ -55,6 +55,8 @@ pub struct Kind {
     pub listen_address: String,
     /// The port of the API server, 0 for a free one.
     pub api_port: u16,
+    /// Pull the images of the pinned manifests on this machine and load them into the workers while the nodes boot.
+    pub preload: bool,
 }
 
 impl Default for Kind {
@@ -64,6 +66,7 @@ impl Default for Kind {
             workers: 2,
             listen_address: "127.0.0.1".to_owned(),
             api_port: 0,
+            preload: true,
         }
     }
 }
@@ -94,7 +97,9 @@ pub struct Settings {
     pub timeout: Span,
     /// The ports of the platform on this machine.
     pub ports: Vec<Port>,
-    /// What is installed before Argo CD takes over, with versions and checksums.
+    /// Publish Argo CD on its node port in a cluster that is there already.
+    pub node_ports: bool,
+    /// What is installed before Argo CD takes over, with versions and checksums. Empty for what this program carries.
     pub versions: PathBuf,
     /// The Application that brings all others. Empty for none.
     pub root_app: PathBuf,
@@ -120,13 +125,14 @@ impl Default for Settings {
             state_dir: None,
             timeout: Span(Duration::from_secs(600)),
             ports: vec![
-                port("app dev", 30007),
-                port("argo cd", 30008),
+                port("dev", 30007),
+                port("argocd", 30008),
                 port("grafana", 30009),
                 port("prometheus", 30010),
-                port("app prod", 30011),
+                port("prod", 30011),
             ],
-            versions: PathBuf::from("argocd/bootstrap/versions.toml"),
+            node_ports: false,
+            versions: PathBuf::new(),
             root_app: PathBuf::from("argocd/root-app.yaml"),
             manifests: Vec::new(),
             git_credentials: GitCredentials::default(),

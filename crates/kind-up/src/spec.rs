@@ -1,115 +1,97 @@
-//! The section `kind-up` of the configuration: which cluster should be there.
+//! The cluster that should be there, taken out of the configuration and checked.
 
-use std::{net::IpAddr, path::PathBuf};
+use std::{
+    net::IpAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use autoscaleops_core::{Failure, time::Span};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use autoscaleops_core::{Failure, cluster::ClusterArgs};
 
-/// Where the cluster comes from.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::ValueEnum,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Provider {
-    /// A cluster of containers on this machine, by the programs `kind` and `docker`
-    #[default]
-    Kind,
-    /// A stand-in within one process, for machines without Docker
-    Embedded,
-    /// A cluster that is there already, named by `--context`
-    Existing,
-}
+use crate::settings::{GitCredentials, Port, Provider, Settings};
 
-/// The cluster that should be there, and what should be in it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Spec {
-    /// Where the cluster comes from.
-    pub provider: Provider,
+/// The cluster that should be there, and what should be in it. Paths are absolute or start from the
+/// working directory.
+#[derive(Clone, Debug)]
+pub(crate) struct Spec {
     /// The name of the cluster.
-    pub name: String,
-    /// How many worker nodes it has beside the control plane.
-    pub workers: u8,
-    /// The image of the nodes, pinned by digest. Empty takes the one in `argocd/bootstrap/versions.toml`.
-    pub node_image: String,
-    /// The address that the API server and the ports listen on. Anything but loopback exposes them.
-    pub bind_address: String,
-    /// The port of the API server; 0 takes a free one.
-    pub api_port: u16,
-    /// The `NodePorts` that the machine can reach, by what is behind them.
-    pub ports: Vec<Port>,
-    /// A file with `GITHUB_USER` and `GITHUB_TOKEN` for Image Updater, as the seed's `.env`.
-    /// Without one the environment variables of these names are taken.
-    #[schemars(with = "Option<String>")]
-    pub env_file: Option<PathBuf>,
+    pub(crate) name: String,
+    /// How many workers it has beside the control plane.
+    pub(crate) workers: u16,
+    /// The image of the nodes; empty for the pinned one.
+    pub(crate) node_image: String,
+    /// The address that the API server and the ports listen on.
+    pub(crate) listen_address: String,
+    /// The port of the API server; 0 for a free one.
+    pub(crate) api_port: u16,
+    /// The node ports that the machine can reach.
+    pub(crate) ports: Vec<Port>,
+    /// Where the credentials for Git are.
+    pub(crate) git_credentials: GitCredentials,
     /// Pinned manifests instead of the ones that this program carries.
-    #[schemars(with = "Option<String>")]
-    pub versions: Option<PathBuf>,
-    /// The Argo CD Application that brings all others.
-    #[schemars(with = "String")]
-    pub root_app: PathBuf,
-    /// Manifests that are applied once their CRDs are there, such as Image Updater's resources.
-    #[schemars(with = "Vec<String>")]
-    pub extra_manifests: Vec<PathBuf>,
-    /// Pull the images of the pinned manifests on the machine and load them into the workers while the nodes boot.
-    pub preload: bool,
-    /// Publish Argo CD on its `NodePort` in a cluster that is there already.
-    pub node_ports: bool,
+    pub(crate) versions: Option<PathBuf>,
+    /// The Application that brings all others.
+    pub(crate) root_app: Option<PathBuf>,
+    /// Manifests that come with it.
+    pub(crate) manifests: Vec<PathBuf>,
+    /// Whether images are loaded while the nodes boot.
+    pub(crate) preload: bool,
+    /// Whether Argo CD is published on its node port.
+    pub(crate) node_ports: bool,
     /// How long everything may take.
-    pub timeout: Span,
-}
-
-/// A port of the nodes, the same on the machine.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Port {
-    /// What is behind it.
-    pub name: String,
-    /// Its number, within the range of `NodePorts`.
-    #[schemars(range(min = 30000, max = 32767))]
-    pub port: u16,
-}
-
-impl Default for Spec {
-    fn default() -> Self {
-        let port = |name: &str, port| Port {
-            name: name.to_owned(),
-            port,
-        };
-        Self {
-            provider: Provider::Kind,
-            name: "devops-cluster".to_owned(),
-            workers: 2,
-            node_image: String::new(),
-            bind_address: "127.0.0.1".to_owned(),
-            api_port: 0,
-            ports: vec![
-                port("dev", 30007),
-                port("argocd", 30008),
-                port("grafana", 30009),
-                port("prometheus", 30010),
-                port("prod", 30011),
-            ],
-            env_file: None,
-            versions: None,
-            root_app: PathBuf::from("argocd/root-app.yaml"),
-            extra_manifests: Vec::new(),
-            preload: true,
-            node_ports: false,
-            timeout: Span::seconds(600),
-        }
-    }
+    pub(crate) timeout: Duration,
+    /// The private folder of the cluster.
+    pub(crate) home: PathBuf,
+    /// How the cluster is reached.
+    pub(crate) access: ClusterArgs,
 }
 
 impl Spec {
-    /// Returns the context that kind gives the cluster.
-    pub fn context(&self) -> String {
-        format!("kind-{}", self.name)
+    /// Returns the cluster that `settings` describes. Relative paths of theirs start from `folder`.
+    ///
+    /// # Errors
+    ///
+    /// Fails on an address, a port or an image that kind or Docker would refuse later, naming the key.
+    pub(crate) fn of(
+        settings: &Settings,
+        folder: &Path,
+        home: PathBuf,
+        access: ClusterArgs,
+    ) -> Result<Self, Failure> {
+        let given = |path: &PathBuf| (!path.as_os_str().is_empty()).then(|| folder.join(path));
+        let joined = |path: &PathBuf| folder.join(path);
+        let spec = Self {
+            name: settings.cluster.clone(),
+            workers: settings.kind.workers,
+            node_image: settings.kind.node_image.clone(),
+            listen_address: settings.kind.listen_address.clone(),
+            api_port: settings.kind.api_port,
+            ports: settings.ports.clone(),
+            git_credentials: GitCredentials {
+                env_file: settings.git_credentials.env_file.as_ref().map(joined),
+                token_file: settings.git_credentials.token_file.as_ref().map(joined),
+                username: settings.git_credentials.username.clone(),
+            },
+            versions: given(&settings.versions),
+            root_app: given(&settings.root_app),
+            manifests: settings.manifests.clone(),
+            preload: settings.kind.preload,
+            node_ports: settings.provider == Provider::Kind || settings.node_ports,
+            timeout: settings.timeout.0,
+            home,
+            access,
+        };
+        spec.check()?;
+        Ok(spec)
+    }
+
+    /// Returns the kubeconfig of the cluster.
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
+        self.home.join("kubeconfig")
     }
 
     /// Returns the port behind which `name` is, where it is published.
-    pub fn port(&self, name: &str) -> Option<u16> {
+    pub(crate) fn port(&self, name: &str) -> Option<u16> {
         self.ports
             .iter()
             .find(|it| it.name == name)
@@ -117,55 +99,31 @@ impl Spec {
     }
 
     /// Returns whether only this machine can reach the cluster.
-    pub fn is_private(&self) -> bool {
-        self.bind_address
+    pub(crate) fn is_private(&self) -> bool {
+        self.listen_address
             .parse::<IpAddr>()
             .is_ok_and(|it| it.is_loopback())
     }
 
-    /// Refuses what no cluster can be made of, naming the key.
-    ///
-    /// # Errors
-    ///
-    /// Fails on a name, an address, a port or an image that kind or Docker would refuse later.
-    pub fn check(&self) -> Result<(), Failure> {
+    fn check(&self) -> Result<(), Failure> {
         let refuse = |key: &str, why: String| {
             Err(Failure::usage(format!("kind-up: `{key}` {why}"))
                 .kind_of("config")
                 .hint("see `kind-up config show`"))
         };
-        let plain = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '-';
-        if self.name.is_empty()
-            || self.name.len() > 50
-            || !self.name.chars().all(plain)
-            || self.name.starts_with('-')
-            || self.name.ends_with('-')
-        {
-            let why = format!(
-                "is `{}`: up to 50 lower-case letters, digits and dashes",
-                self.name
-            );
-            return refuse("name", why);
-        }
-        if self.bind_address.parse::<IpAddr>().is_err() {
-            return refuse(
-                "bind_address",
-                format!("is `{}`, which is not an IP address", self.bind_address),
-            );
+        if self.listen_address.parse::<IpAddr>().is_err() {
+            let why = format!("is `{}`, which is not an IP address", self.listen_address);
+            return refuse("kind.listen_address", why);
         }
         if self.workers > 9 {
-            return refuse(
-                "workers",
-                format!("is {}, more than this machine can hold (9)", self.workers),
-            );
+            let why = format!("is {}, more than one machine can hold (9)", self.workers);
+            return refuse("kind.workers", why);
         }
         let mut seen = Vec::new();
         for Port { name, port } in &self.ports {
             if !(30000..=32767).contains(port) {
-                return refuse(
-                    "ports",
-                    format!("gives `{name}` {port}, which is no NodePort (30000 to 32767)"),
-                );
+                let why = format!("gives `{name}` {port}, which is no NodePort (30000 to 32767)");
+                return refuse("ports", why);
             }
             if seen.contains(port) {
                 return refuse("ports", format!("gives {port} twice"));
@@ -177,21 +135,32 @@ impl Spec {
                 "is `{}`, which is not pinned: add `@sha256:…`",
                 self.node_image
             );
-            return refuse("node_image", why);
+            return refuse("kind.node_image", why);
         }
         Ok(())
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// Returns the cluster of the default configuration, changed by `change`.
+    pub(crate) fn spec(change: impl Fn(&mut Settings)) -> Result<Spec, Failure> {
+        let mut settings = Settings::default();
+        change(&mut settings);
+        Spec::of(
+            &settings,
+            Path::new("."),
+            PathBuf::from("/nonexistent"),
+            ClusterArgs::default(),
+        )
+    }
 
     #[test]
     fn the_default_is_the_seeds_cluster_on_loopback() {
-        let spec = Spec::default();
-        assert!(spec.check().is_ok() && spec.is_private());
-        assert_eq!(spec.context(), "kind-devops-cluster");
+        let spec = spec(|_| {}).unwrap();
+        assert!(spec.is_private() && spec.node_ports);
         let ports: Vec<u16> = ["dev", "argocd", "grafana", "prometheus", "prod"]
             .iter()
             .filter_map(|it| spec.port(it))
@@ -201,26 +170,26 @@ mod tests {
 
     #[test]
     fn what_no_cluster_can_be_made_of_is_refused_by_key() {
-        let refused = |change: fn(&mut Spec)| {
-            let mut spec = Spec::default();
-            change(&mut spec);
-            spec.check().unwrap_err().to_string()
-        };
-        assert!(refused(|it| it.name = "Prod_1".to_owned()).contains("`name`"));
-        assert!(refused(|it| it.bind_address = "localhost".to_owned()).contains("`bind_address`"));
+        let refused = |change: fn(&mut Settings)| spec(change).unwrap_err().to_string();
+        assert!(
+            refused(|it| it.kind.listen_address = "localhost".to_owned())
+                .contains("`kind.listen_address`")
+        );
+        assert!(refused(|it| it.kind.workers = 10).contains("`kind.workers`"));
         assert!(refused(|it| it.ports[0].port = 8080).contains("no NodePort"));
         assert!(refused(|it| it.ports[1].port = 30007).contains("twice"));
         assert!(
-            refused(|it| it.node_image = "kindest/node:v1.36.4".to_owned()).contains("not pinned")
+            refused(|it| it.kind.node_image = "kindest/node:v1.36.4".to_owned())
+                .contains("not pinned")
         );
     }
 
     #[test]
     fn every_interface_is_not_private() {
-        let spec = Spec {
-            bind_address: "0.0.0.0".to_owned(),
-            ..Spec::default()
-        };
-        assert!(spec.check().is_ok() && !spec.is_private());
+        assert!(
+            !spec(|it| it.kind.listen_address = "0.0.0.0".to_owned())
+                .unwrap()
+                .is_private()
+        );
     }
 }

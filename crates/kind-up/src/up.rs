@@ -2,14 +2,20 @@
 
 use std::time::{Duration, Instant};
 
-use autoscaleops_core::{Console, Report, Verdict, cluster::block_on, stop, text};
+use autoscaleops_core::{Console, Failure, Report, Verdict, cluster::block_on, stop, text};
 
 use crate::{
-    Provider, Run,
+    Provider,
     cluster::{Applied, Cluster},
     details::{Application, Details, Phase},
     embedded::{self, Started},
+    existing,
+    kind::{
+        self,
+        up::{Options, Outcome},
+    },
     manifest,
+    run::{Run, confirm, drift_summary},
 };
 
 /// How often what is waited for is looked at.
@@ -52,20 +58,68 @@ impl Timer {
 /// # Errors
 ///
 /// Fails when something outside is missing or refuses.
-pub(crate) fn up(
-    run: &Run,
-    console: &mut Console,
-    timings: bool,
-    wait: bool,
-) -> anyhow::Result<Report<Details>> {
+pub(crate) fn up(run: &Run, console: &mut Console, wait: bool) -> anyhow::Result<Report<Details>> {
+    let options = Options {
+        recreate: run.recreate,
+        force_conflicts: run.force_conflicts,
+        only: run.only.clone(),
+    };
     match run.settings.provider {
-        Provider::Embedded => embedded(run, console, timings, wait),
-        Provider::Kind | Provider::Existing => Err(autoscaleops_core::Failure::unavailable(
-            "provider",
-            "only the embedded provider is there",
-        )
-        .into()),
+        Provider::Embedded => embedded(run, console, run.timings, wait),
+        Provider::Kind => {
+            let spec = run.spec()?;
+            let outcome = kind::up::up(&spec, &options, console)?;
+            on_cluster(run, console, outcome)
+        }
+        Provider::Existing => {
+            let Some(context) = &run.access.context else {
+                let refusal = "`--provider existing` needs `--context NAME`: the current context can be the wrong one";
+                return Err(Failure::usage(refusal)
+                    .hint("`kubectl config get-contexts` lists them")
+                    .into());
+            };
+            if !run.yes {
+                confirm(
+                    console,
+                    &format!("Install the platform into the cluster of the context `{context}`?"),
+                )?;
+            }
+            let outcome = existing::up(&run.spec()?, &options, console)?;
+            on_cluster(run, console, outcome)
+        }
     }
+}
+
+/// Returns the report on a cluster of several machines or containers.
+fn on_cluster(run: &Run, console: &Console, outcome: Outcome) -> anyhow::Result<Report<Details>> {
+    for warning in &outcome.warnings {
+        console.warn(warning);
+    }
+    if !outcome.drift.is_empty() {
+        let mut details = run.details();
+        let count = outcome.drift.len();
+        details.drift = outcome.drift;
+        return Ok(Report::new(
+            Verdict::Fail,
+            drift_summary(&run.settings.cluster, count),
+            details,
+        )
+        .subject(run.subject())
+        .output("changed", false)
+        .output("drift", count));
+    }
+    let elapsed = outcome
+        .phases
+        .iter()
+        .map(|it| it.start_ms + it.elapsed_ms)
+        .max();
+    let mut report = run.status()?;
+    if run.timings {
+        report.details.phases = outcome.phases;
+    }
+    Ok(report
+        .output("changed", outcome.changed)
+        .output("elapsed_ms", elapsed.unwrap_or(0)))
 }
 
 fn embedded(
@@ -102,10 +156,13 @@ fn embedded(
     let mut details = run.details();
     details.kubeconfig = Some(run.state.kubeconfig().display().to_string());
     let outcome: anyhow::Result<bool> = block_on(async {
-        let mut cluster = Cluster::connect(Some(&run.state.kubeconfig()), &context).await?;
+        let cluster = Cluster::connect(&run.access()).await?;
         let began = Instant::now();
         for manifest in &manifests {
-            changed |= cluster.apply(manifest, "default").await? != Applied::Unchanged;
+            changed |= cluster
+                .apply(manifest, "default", run.force_conflicts)
+                .await?
+                != Applied::Unchanged;
         }
         timer.record(
             "manifests",
@@ -114,7 +171,7 @@ fn embedded(
         );
         let began = Instant::now();
         let in_time = if wait {
-            settle(&mut cluster, console, deadline, &mut details).await?
+            settle(&cluster, console, deadline, &mut details).await?
         } else {
             true
         };
@@ -178,7 +235,7 @@ impl Timer {
 /// Waits until every application is synced and healthy. Returns whether they were in time. A cause
 /// that time does not cure ends the wait early.
 async fn settle(
-    cluster: &mut Cluster,
+    cluster: &Cluster,
     console: &Console,
     deadline: Instant,
     details: &mut Details,
@@ -211,7 +268,7 @@ async fn settle(
     }
 }
 
-fn is_hopeless(application: &Application) -> bool {
+pub(crate) fn is_hopeless(application: &Application) -> bool {
     application.health == "Degraded"
         || application.cause.starts_with("ComparisonError")
         || application.cause.starts_with("InvalidSpecError")

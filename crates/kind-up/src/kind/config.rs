@@ -5,13 +5,13 @@ use crate::spec::Spec;
 /// Returns the configuration of the cluster that `spec` describes, with nodes of `node_image`.
 ///
 /// Kubelets pull images side by side, where the default is one after the other.
-pub fn render(spec: &Spec, node_image: &str) -> String {
+pub(crate) fn render(spec: &Spec, node_image: &str) -> String {
     let mut text = format!(
         "kind: Cluster\n\
          apiVersion: kind.x-k8s.io/v1alpha4\n\
          name: {}\n\
          networking:\n  apiServerAddress: \"{}\"\n",
-        spec.name, spec.bind_address
+        spec.name, spec.listen_address
     );
     if spec.api_port != 0 {
         text.push_str(&format!("  apiServerPort: {}\n", spec.api_port));
@@ -28,7 +28,7 @@ pub fn render(spec: &Spec, node_image: &str) -> String {
         text.push_str(&format!(
             "  - {{containerPort: {0}, hostPort: {0}, listenAddress: \"{1}\", protocol: TCP}}  # {2}\n",
             port.port,
-            spec.bind_address,
+            spec.listen_address,
             autoscaleops_core::text::printable(&port.name),
         ));
     }
@@ -41,10 +41,11 @@ pub fn render(spec: &Spec, node_image: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::tests::spec;
 
     #[test]
     fn the_seeds_cluster_listens_on_loopback_alone() {
-        let text = render(&Spec::default(), "kindest/node:v1@sha256:ab");
+        let text = render(&spec(|_| {}).unwrap(), "kindest/node:v1@sha256:ab");
         assert_eq!(
             text,
             r#"kind: Cluster
@@ -76,11 +77,11 @@ nodes:
 
     #[test]
     fn every_yaml_reader_finds_the_ports_and_the_nodes() {
-        let spec = Spec {
-            workers: 1,
-            api_port: 6443,
-            ..Spec::default()
-        };
+        let spec = spec(|it| {
+            it.kind.workers = 1;
+            it.kind.api_port = 6443;
+        })
+        .unwrap();
         let value: serde_json::Value =
             serde_yaml::from_str(&render(&spec, "kindest/node:v1@sha256:ab")).unwrap();
         assert_eq!(value["networking"]["apiServerPort"], 6443);

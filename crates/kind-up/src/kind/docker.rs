@@ -8,7 +8,7 @@ use serde::Deserialize;
 /// What the engine says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-pub struct Info {
+pub(crate) struct Info {
     /// The version of the engine.
     pub server_version: String,
     /// `1` or `2`.
@@ -41,14 +41,14 @@ where
 
 impl Info {
     /// Returns whether images are kept by containerd, which needs `docker save --platform`.
-    pub fn has_containerd_store(&self) -> bool {
+    pub(crate) fn has_containerd_store(&self) -> bool {
         self.driver_status
             .iter()
             .any(|[_, value]| value.contains("io.containerd.snapshotter"))
     }
 
     /// Returns the platform of the engine as images name it.
-    pub fn platform(&self) -> String {
+    pub(crate) fn platform(&self) -> String {
         let architecture = match self.architecture.as_str() {
             "x86_64" => "amd64",
             "aarch64" => "arm64",
@@ -61,7 +61,7 @@ impl Info {
 /// A container as `docker inspect` shows it, as far as it matters here.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Container {
+pub(crate) struct Container {
     /// The name, with a slash before it.
     pub name: String,
     /// Whether it runs.
@@ -75,7 +75,7 @@ pub struct Container {
 /// Whether a container runs.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct State {
+pub(crate) struct State {
     /// `running`, `exited`, …
     pub status: String,
 }
@@ -83,7 +83,7 @@ pub struct State {
 /// What a container was made from.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Config {
+pub(crate) struct Config {
     /// The image as it was named.
     pub image: String,
     /// Labels, among them kind's.
@@ -94,7 +94,7 @@ pub struct Config {
 /// What a container publishes.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct HostConfig {
+pub(crate) struct HostConfig {
     /// By container port, such as `30007/tcp`.
     #[serde(default)]
     pub port_bindings: Option<std::collections::BTreeMap<String, Option<Vec<Binding>>>>,
@@ -103,7 +103,7 @@ pub struct HostConfig {
 /// An address on the machine.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Binding {
+pub(crate) struct Binding {
     /// The address; empty means all.
     #[serde(default)]
     pub host_ip: String,
@@ -117,7 +117,7 @@ pub struct Binding {
 /// # Errors
 ///
 /// Fails when there is no docker, or its engine does not answer.
-pub fn info() -> Result<Info, ProcessError> {
+pub(crate) fn info() -> Result<Info, ProcessError> {
     let output = call(&["info", "--format", "{{json .}}"], Duration::from_secs(15))?;
     Ok(serde_json::from_slice(&output.stdout).unwrap_or_default())
 }
@@ -127,7 +127,7 @@ pub fn info() -> Result<Info, ProcessError> {
 /// # Errors
 ///
 /// Fails when docker does, or says what cannot be understood.
-pub fn inspect(names: &[String]) -> anyhow::Result<Vec<Container>> {
+pub(crate) fn inspect(names: &[String]) -> anyhow::Result<Vec<Container>> {
     if names.is_empty() {
         return Ok(Vec::new());
     }
@@ -144,7 +144,7 @@ pub fn inspect(names: &[String]) -> anyhow::Result<Vec<Container>> {
 /// # Errors
 ///
 /// Fails when docker does.
-pub fn publishers(port: u16) -> Result<Vec<String>, ProcessError> {
+pub(crate) fn publishers(port: u16) -> Result<Vec<String>, ProcessError> {
     let filter = format!("publish={port}");
     let output = call(
         &["ps", "--filter", &filter, "--format", "{{.Names}}"],
@@ -158,7 +158,7 @@ pub fn publishers(port: u16) -> Result<Vec<String>, ProcessError> {
 /// # Errors
 ///
 /// Fails when docker does.
-pub fn start(names: &[String]) -> anyhow::Result<()> {
+pub(crate) fn start(names: &[String]) -> anyhow::Result<()> {
     run(&["start"], Duration::from_secs(60))
         .args(names)
         .capture()
@@ -172,7 +172,7 @@ pub fn start(names: &[String]) -> anyhow::Result<()> {
 }
 
 /// Returns whether the engine has `image`.
-pub fn has_image(image: &str) -> bool {
+pub(crate) fn has_image(image: &str) -> bool {
     call(&["image", "inspect", image], Duration::from_secs(15)).is_ok()
 }
 
@@ -181,7 +181,7 @@ pub fn has_image(image: &str) -> bool {
 /// # Errors
 ///
 /// Fails when docker does.
-pub fn pull(image: &str, timeout: Duration) -> Result<(), ProcessError> {
+pub(crate) fn pull(image: &str, timeout: Duration) -> Result<(), ProcessError> {
     call(&["pull", "--quiet", image], timeout).map(drop)
 }
 
@@ -190,7 +190,7 @@ pub fn pull(image: &str, timeout: Duration) -> Result<(), ProcessError> {
 /// # Errors
 ///
 /// Fails when docker does.
-pub fn save(
+pub(crate) fn save(
     images: &[String],
     platform: Option<&str>,
     archive: &Path,

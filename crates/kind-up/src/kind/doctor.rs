@@ -7,19 +7,17 @@ use std::{
     path::Path,
 };
 
-use autoscaleops_core::{Level, process::ProcessError};
-use schemars::JsonSchema;
+use autoscaleops_core::process::ProcessError;
 use semver::Version;
-use serde::Serialize;
 
 use super::{docker, program};
-use crate::{platform::versions::Versions, spec::Spec};
+use crate::{details::Check, platform::versions::Versions, spec::Spec};
 
 const GIB: u64 = 1 << 30;
 
 /// What was seen of the machine.
 #[derive(Clone, Debug, Default)]
-pub struct Facts {
+pub(crate) struct Facts {
     /// kind's version, or why there is none.
     pub kind: Option<Result<Version, String>>,
     /// What the engine says, or why it says nothing. `None`: there is no docker.
@@ -34,51 +32,32 @@ pub struct Facts {
     pub experimental_provider: Option<String>,
 }
 
-/// One check.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Check {
-    /// A stable word, such as `docker` or `port_30007`.
-    pub id: String,
-    /// `None` when it is fine, else how bad it is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub problem: Option<Level>,
-    /// What was seen.
-    pub message: String,
-    /// What to do about it.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub remedy: String,
-}
-
 impl Check {
-    fn fine(id: &str, message: String) -> Self {
+    fn new(id: &str, outcome: &str, found: String, remedy: &str) -> Self {
         Self {
             id: id.to_owned(),
-            problem: None,
-            message,
-            remedy: String::new(),
+            outcome: outcome.to_owned(),
+            found,
+            remedy: remedy.to_owned(),
         }
     }
 
-    fn bad(id: &str, message: String, remedy: &str) -> Self {
-        Self {
-            problem: Some(Level::Error),
-            remedy: remedy.to_owned(),
-            ..Self::fine(id, message)
-        }
+    fn fine(id: &str, found: String) -> Self {
+        Self::new(id, "pass", found, "")
     }
 
-    fn risky(id: &str, message: String, remedy: &str) -> Self {
-        Self {
-            problem: Some(Level::Warning),
-            remedy: remedy.to_owned(),
-            ..Self::fine(id, message)
-        }
+    fn bad(id: &str, found: String, remedy: &str) -> Self {
+        Self::new(id, "fail", found, remedy)
+    }
+
+    fn risky(id: &str, found: String, remedy: &str) -> Self {
+        Self::new(id, "warn", found, remedy)
     }
 }
 
 /// Looks at the machine. `ours` are the containers of the cluster itself, whose ports do not count
 /// as taken.
-pub fn gather(spec: &Spec, ours: &[String]) -> Facts {
+pub(crate) fn gather(spec: &Spec, ours: &[String]) -> Facts {
     let said = |err: ProcessError| err.to_string();
     let kind = match program::version() {
         Err(err) if err.is_missing() => None,
@@ -121,7 +100,7 @@ fn taken_ports(spec: &Spec, ours: &[String], has_engine: bool) -> Vec<(u16, Stri
         }
         if let Some(other) = publishers.first() {
             taken.push((port, format!("the container {other}")));
-        } else if ![&spec.bind_address, "0.0.0.0"]
+        } else if ![&spec.listen_address, "0.0.0.0"]
             .iter()
             .all(|it| can_bind(it, port))
         {
@@ -151,29 +130,16 @@ fn free_bytes(folder: &Path) -> Option<u64> {
 }
 
 /// Judges what was seen.
-pub fn judge(facts: &Facts, spec: &Spec, versions: &Versions) -> Vec<Check> {
+pub(crate) fn judge(facts: &Facts, spec: &Spec, versions: &Versions) -> Vec<Check> {
     let mut checks = vec![kind(facts, versions)];
     checks.extend(docker_checks(facts, spec, versions));
-    checks.push(if facts.taken_ports.is_empty() {
-        Check::fine("ports", "every port is free".to_owned())
-    } else {
-        let taken: Vec<String> = facts
-            .taken_ports
-            .iter()
-            .map(|(port, owner)| format!("{port} ({owner})"))
-            .collect();
-        Check::bad(
-            "ports",
-            format!("ports in use: {}", taken.join(", ")),
-            "end what listens there (`ss -ltnp`), or choose other ports under `kind-up: ports:`",
-        )
-    });
+    checks.push(port_check(&facts.taken_ports));
     if !spec.is_private() {
         checks.push(Check::risky(
             "exposure",
             format!(
-                "`bind_address: {}` opens the API server, Prometheus (no password) and the applications to the network",
-                spec.bind_address
+                "`listen_address: {}` opens the API server, Prometheus (no password) and the applications to the network",
+                spec.listen_address
             ),
             "leave it at 127.0.0.1, and reach the machine through ssh: `ssh -L 30008:127.0.0.1:30008 HOST`",
         ));
@@ -189,6 +155,26 @@ pub fn judge(facts: &Facts, spec: &Spec, versions: &Versions) -> Vec<Check> {
         ));
     }
     checks
+}
+
+/// Returns the one check that a stand-in needs: whether its ports are free.
+pub(crate) fn ports(spec: &Spec) -> Vec<Check> {
+    vec![port_check(&taken_ports(spec, &[], false))]
+}
+
+fn port_check(taken: &[(u16, String)]) -> Check {
+    if taken.is_empty() {
+        return Check::fine("ports", "every port is free".to_owned());
+    }
+    let taken: Vec<String> = taken
+        .iter()
+        .map(|(port, owner)| format!("{port} ({owner})"))
+        .collect();
+    Check::bad(
+        "ports",
+        format!("ports in use: {}", taken.join(", ")),
+        "end what listens there (`ss -ltnp`), or choose other ports under `kind-up: ports:`",
+    )
 }
 
 fn kind(facts: &Facts, versions: &Versions) -> Check {
@@ -308,7 +294,7 @@ fn minor_of(image: &str) -> Option<u32> {
 }
 
 /// Returns the word and the remedy for what kind, docker or a pod said, where the cause is a known one.
-pub fn advice(said: &str) -> (&'static str, &'static str) {
+pub(crate) fn advice(said: &str) -> (&'static str, &'static str) {
     let known: [(&[&str], &str, &str); 9] = [
         (
             &[

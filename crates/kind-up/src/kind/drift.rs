@@ -5,31 +5,17 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
-use serde::Serialize;
-
 use super::docker::{Binding, Container};
-use crate::spec::Spec;
+use crate::{details::Drift, spec::Spec};
 
 const ROLE: &str = "io.x-k8s.kind.role";
 
-/// One thing that differs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Difference {
-    /// What it is, such as `workers` or `port 30007`.
-    pub what: String,
-    /// What the configuration says.
-    pub wanted: String,
-    /// What the cluster has.
-    pub found: String,
-}
-
 /// Returns what differs between `spec`, with nodes of `node_image`, and the containers of the cluster.
-pub fn compare(spec: &Spec, node_image: &str, containers: &[Container]) -> Vec<Difference> {
+pub(crate) fn compare(spec: &Spec, node_image: &str, containers: &[Container]) -> Vec<Drift> {
     let mut differences = Vec::new();
     let mut differ = |what: String, wanted: String, found: String| {
         if wanted != found {
-            differences.push(Difference {
+            differences.push(Drift {
                 what,
                 wanted,
                 found,
@@ -68,7 +54,7 @@ pub fn compare(spec: &Spec, node_image: &str, containers: &[Container]) -> Vec<D
     let found = master.host_config.port_bindings.as_ref().unwrap_or(&empty);
     for port in &spec.ports {
         let wanted = Binding {
-            host_ip: spec.bind_address.clone(),
+            host_ip: spec.listen_address.clone(),
             host_port: port.port.to_string(),
         };
         let bindings = found
@@ -89,7 +75,7 @@ pub fn compare(spec: &Spec, node_image: &str, containers: &[Container]) -> Vec<D
             let address = bindings.first().map_or("", |it| it.host_ip.as_str());
             differ(
                 "API server address".to_owned(),
-                spec.bind_address.clone(),
+                spec.listen_address.clone(),
                 address.to_owned(),
             );
         } else if !known {
@@ -123,6 +109,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::spec::tests::spec;
 
     const IMAGE: &str = "kindest/node:v1@sha256:ab";
 
@@ -157,13 +144,13 @@ mod tests {
     #[test]
     fn a_cluster_as_configured_has_no_drift() {
         let containers = cluster("127.0.0.1", &[30007, 30008, 30009, 30010, 30011], 2);
-        assert_eq!(compare(&Spec::default(), IMAGE, &containers), []);
+        assert_eq!(compare(&spec(|_| {}).unwrap(), IMAGE, &containers), []);
     }
 
     #[test]
     fn the_seeds_own_cluster_differs_by_its_exposure() {
         let containers = cluster("", &[30007, 30008, 30009, 30010], 1);
-        let found = compare(&Spec::default(), IMAGE, &containers);
+        let found = compare(&spec(|_| {}).unwrap(), IMAGE, &containers);
         let what: Vec<&str> = found.iter().map(|it| it.what.as_str()).collect();
         assert_eq!(
             what,
@@ -184,7 +171,11 @@ mod tests {
     #[test]
     fn another_image_and_a_port_that_nobody_asked_for_are_drift() {
         let containers = cluster("127.0.0.1", &[30007, 30008, 30009, 30010, 30011, 31000], 2);
-        let found = compare(&Spec::default(), "kindest/node:v2@sha256:cd", &containers);
+        let found = compare(
+            &spec(|_| {}).unwrap(),
+            "kindest/node:v2@sha256:cd",
+            &containers,
+        );
         assert_eq!(found.len(), 4);
         assert_eq!(found[3].what, "port 31000");
     }

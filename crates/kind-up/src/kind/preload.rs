@@ -15,7 +15,7 @@ const AT_ONCE: usize = 3;
 
 /// How an archive of images can be made by this engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Saving {
+pub(crate) enum Saving {
     /// `docker save --platform`.
     Platform,
     /// `docker save`.
@@ -28,7 +28,7 @@ pub enum Saving {
 ///
 /// With containerd's image store a plain archive names content that is not in it; `--platform`
 /// came with Docker 28.
-pub fn saving(info: &docker::Info) -> Saving {
+pub(crate) fn saving(info: &docker::Info) -> Saving {
     let major = info
         .server_version
         .split('.')
@@ -43,7 +43,7 @@ pub fn saving(info: &docker::Info) -> Saving {
 
 /// Pulls those of `images` that the engine lacks, a few at once. Returns the ones that it has then,
 /// and what went wrong with the others.
-pub fn pull(images: &[String], left: Duration) -> (Vec<String>, Vec<String>) {
+pub(crate) fn pull(images: &[String], left: Duration) -> (Vec<String>, Vec<String>) {
     let queue = Mutex::new(images.iter());
     let results = Mutex::new((Vec::new(), Vec::new()));
     std::thread::scope(|scope| {
@@ -77,7 +77,7 @@ pub fn pull(images: &[String], left: Duration) -> (Vec<String>, Vec<String>) {
 /// # Errors
 ///
 /// Fails when docker or kind does.
-pub fn load(
+pub(crate) fn load(
     cluster: &str,
     images: &[String],
     info: &docker::Info,

@@ -19,7 +19,7 @@ use crate::kind::doctor::advice;
 /// # Errors
 ///
 /// Fails when there is no such program, or it does not say its version.
-pub fn version() -> Result<Version, ProcessError> {
+pub(crate) fn version() -> Result<Version, ProcessError> {
     let output = run(&["version", "-q"], Duration::from_secs(10))
         .capture()?
         .check()?;
@@ -32,7 +32,7 @@ pub fn version() -> Result<Version, ProcessError> {
 /// # Errors
 ///
 /// Fails when kind does.
-pub fn exists(name: &str) -> anyhow::Result<bool> {
+pub(crate) fn exists(name: &str) -> anyhow::Result<bool> {
     let output = call(&["get", "clusters"], Duration::from_secs(30))?;
     Ok(output.text().lines().any(|it| it == name))
 }
@@ -42,7 +42,7 @@ pub fn exists(name: &str) -> anyhow::Result<bool> {
 /// # Errors
 ///
 /// Fails when kind does.
-pub fn nodes(name: &str) -> anyhow::Result<Vec<String>> {
+pub(crate) fn nodes(name: &str) -> anyhow::Result<Vec<String>> {
     let output = call(&["get", "nodes", "--name", name], Duration::from_secs(30))?;
     let mut nodes: Vec<String> = output.text().lines().map(str::to_owned).collect();
     nodes.sort();
@@ -56,7 +56,7 @@ pub fn nodes(name: &str) -> anyhow::Result<Vec<String>> {
 /// # Errors
 ///
 /// Fails when kind does, with the remedy where the cause is a known one.
-pub fn create(
+pub(crate) fn create(
     name: &str,
     config: &Path,
     kubeconfig: &Path,
@@ -77,7 +77,7 @@ pub fn create(
 /// # Errors
 ///
 /// Fails when kind does, as it does for a cluster without control plane.
-pub fn kubeconfig(name: &str) -> anyhow::Result<Vec<u8>> {
+pub(crate) fn kubeconfig(name: &str) -> anyhow::Result<Vec<u8>> {
     Ok(call(
         &["get", "kubeconfig", "--name", name],
         Duration::from_secs(30),
@@ -90,7 +90,12 @@ pub fn kubeconfig(name: &str) -> anyhow::Result<Vec<u8>> {
 /// # Errors
 ///
 /// Fails when kind does.
-pub fn load(name: &str, archive: &Path, nodes: &[String], timeout: Duration) -> anyhow::Result<()> {
+pub(crate) fn load(
+    name: &str,
+    archive: &Path,
+    nodes: &[String],
+    timeout: Duration,
+) -> anyhow::Result<()> {
     let run = Run::new("kind")
         .args(["load", "image-archive"])
         .arg(archive)
@@ -104,7 +109,7 @@ pub fn load(name: &str, archive: &Path, nodes: &[String], timeout: Duration) -> 
 /// # Errors
 ///
 /// Fails when kind does.
-pub fn delete(name: &str, kubeconfig: &Path) -> anyhow::Result<()> {
+pub(crate) fn delete(name: &str, kubeconfig: &Path) -> anyhow::Result<()> {
     let run = Run::new("kind")
         .args(["delete", "cluster", "--name", name])
         .arg("--kubeconfig")

@@ -1,58 +1,53 @@
 //! Creates or completes a kind cluster with the platform in it, as a graph of steps.
 
 use std::{
-    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use autoscaleops_core::{Console, Failure, Level, cluster::ClusterArgs, file};
+use autoscaleops_core::{Console, Failure, file, text};
 
-use super::{
-    config, docker,
-    doctor::{self, Check},
-    drift::{self, Difference},
-    preload, program, state,
-};
+use super::{config, docker, doctor, drift, preload, program};
 use crate::{
+    details::{Check, Drift, Phase, Step as Planned},
     env_file::{self, Credentials},
-    graph::{self, Step, Timing},
+    graph::{self, Step},
     platform::{
-        install::{self, Application, Platform},
+        install::{self, Platform},
         versions::Versions,
     },
     spec::Spec,
 };
 
 /// What the user asked for beyond the configuration.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Options {
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Options {
     /// Delete a cluster that differs, and make it anew.
-    pub recreate: bool,
+    pub(crate) recreate: bool,
     /// Take over fields that other managers own.
-    pub force_conflicts: bool,
+    pub(crate) force_conflicts: bool,
+    /// Run one phase only, with what it needs.
+    pub(crate) only: Option<String>,
 }
 
 /// What came of it.
 #[derive(Debug, Default)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Whether the cluster was made, or its nodes were started.
-    pub changed: bool,
+    pub(crate) changed: bool,
     /// What differs from the configuration. Nothing was done then.
-    pub drift: Vec<Difference>,
+    pub(crate) drift: Vec<Drift>,
     /// When each step ran.
-    pub timings: Vec<Timing>,
-    /// Every Application.
-    pub applications: Vec<Application>,
+    pub(crate) phases: Vec<Phase>,
     /// What went wrong without consequence.
-    pub warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 /// What is there of the cluster.
 #[derive(Clone, Debug, Default)]
-pub struct Existing {
+pub(crate) struct Existing {
     /// Its containers; empty when there is no cluster.
-    pub containers: Vec<docker::Container>,
+    pub(crate) containers: Vec<docker::Container>,
 }
 
 impl Existing {
@@ -61,7 +56,7 @@ impl Existing {
     /// # Errors
     ///
     /// Fails when kind or docker does.
-    pub fn look(spec: &Spec) -> anyhow::Result<Self> {
+    pub(crate) fn look(spec: &Spec) -> anyhow::Result<Self> {
         if !program::exists(&spec.name)? {
             return Ok(Self::default());
         }
@@ -94,73 +89,96 @@ impl Existing {
 /// # Errors
 ///
 /// Fails when kind or docker does, or a pin cannot be read.
-pub fn plan(spec: &Spec) -> anyhow::Result<(Vec<String>, Vec<Difference>)> {
-    spec.check()?;
+pub(crate) fn plan(spec: &Spec) -> anyhow::Result<(Vec<Planned>, Vec<Drift>)> {
     let versions = Versions::of(spec)?;
     let existing = Existing::look(spec)?;
     let image = versions.node_image(spec);
-    let mut actions = Vec::new();
+    let step = |action: &str, subject: String, note: &str| Planned {
+        action: action.to_owned(),
+        subject,
+        note: note.to_owned(),
+    };
+    let mut steps = Vec::new();
     if existing.is_there() {
         let drift = drift::compare(spec, image, &existing.containers);
         if !drift.is_empty() {
-            return Ok((actions, drift));
+            return Ok((steps, drift));
         }
-        let stopped = existing.stopped();
-        if !stopped.is_empty() {
-            actions.push(format!("start the stopped nodes {}", stopped.join(", ")));
+        for node in existing.stopped() {
+            steps.push(step(
+                "change",
+                format!("node {node}"),
+                "start it, it has stopped",
+            ));
         }
     } else {
-        actions.push(format!(
-            "create the cluster {} with {} workers of {image}",
-            spec.name, spec.workers
-        ));
+        let note = format!(
+            "one control plane and {} of {image}",
+            text::count(spec.workers, "worker")
+        );
+        steps.push(step("create", format!("cluster {}", spec.name), &note));
         if spec.preload {
-            actions.push(format!("pull and load {}", versions.images().join(", ")));
+            for image in versions.images() {
+                steps.push(step(
+                    "create",
+                    format!("image {image}"),
+                    "pulled once, loaded into the workers",
+                ));
+            }
         }
     }
-    for pinned in &versions.manifests {
-        actions.push(format!(
-            "apply {} {} (only what differs)",
-            pinned.name, pinned.version
+    steps.extend(apply_steps(spec, &versions));
+    Ok((steps, Vec::new()))
+}
+
+/// Returns the steps of a plan that every cluster has.
+pub(crate) fn apply_steps(spec: &Spec, versions: &Versions) -> Vec<Planned> {
+    let step = |subject: String, note: &str| Planned {
+        action: "apply".to_owned(),
+        subject,
+        note: note.to_owned(),
+    };
+    let mut steps: Vec<Planned> = versions
+        .manifests
+        .iter()
+        .map(|it| {
+            step(
+                format!("{} {}", it.name, it.version),
+                "only what differs is changed",
+            )
+        })
+        .collect();
+    for path in spec.root_app.iter().chain(&spec.manifests) {
+        steps.push(step(
+            path.display().to_string(),
+            "then every Application is waited for",
         ));
     }
-    actions.push(format!(
-        "apply {} and wait for every Application",
-        spec.root_app.display()
-    ));
-    Ok((actions, Vec::new()))
+    steps
 }
 
 /// Returns the checks of the machine, the cluster's own ports left out.
-pub fn preflight(spec: &Spec, versions: &Versions, existing: &Existing) -> Vec<Check> {
+pub(crate) fn preflight(spec: &Spec, versions: &Versions, existing: &Existing) -> Vec<Check> {
     doctor::judge(&doctor::gather(spec, &existing.names()), spec, versions)
 }
 
-/// Creates or completes the cluster of `spec`. Relative paths start from `folder`.
+/// Creates or completes the cluster of `spec`.
 ///
 /// # Errors
 ///
 /// Fails on the first step that does, with its remedy. What is there then is completed by the next run.
-pub fn up(
-    spec: &Spec,
-    folder: &Path,
-    options: Options,
-    console: &Console,
-) -> anyhow::Result<Outcome> {
-    spec.check()?;
+pub(crate) fn up(spec: &Spec, options: &Options, console: &Console) -> anyhow::Result<Outcome> {
     let versions = Versions::of(spec)?;
-    let env_file = spec.env_file.as_ref().map(|it| folder.join(it));
-    let credentials = env_file::credentials(env_file.as_deref())?;
+    let credentials = env_file::credentials(&spec.git_credentials)?;
     if !spec.is_private() {
         console.warn(&format!(
-            "`bind_address: {}` opens the cluster to the network",
-            spec.bind_address
+            "`listen_address: {}` opens the cluster to the network",
+            spec.listen_address
         ));
     }
     // Without kind or docker the checks below say so, and everything else that is missing too.
     let mut existing = Existing::look(spec).unwrap_or_default();
     refuse_unfit(&preflight(spec, &versions, &existing))?;
-    let access = state::access(spec)?;
     let node_image = versions.node_image(spec).to_owned();
     if existing.is_there() {
         let drift = drift::compare(spec, &node_image, &existing.containers);
@@ -171,28 +189,28 @@ pub fn up(
             });
         }
         if !drift.is_empty() {
-            program::delete(&spec.name, &access.kubeconfig.clone().unwrap_or_default())?;
+            program::delete(&spec.name, &spec.kubeconfig())?;
             existing = Existing::default();
         }
     }
     let progress = console.spinner("starting");
     let bring_up = BringUp {
         spec,
-        folder,
         options,
         versions,
         credentials,
-        kubeconfig: access.kubeconfig.clone().unwrap_or_default(),
-        access,
         node_image,
         info: docker::info().unwrap_or_default(),
-        home: state::folder(&spec.name)?,
         stopped: existing.stopped(),
         makes: !existing.is_there(),
         found: Mutex::default(),
     };
     let say = |text: &str| progress.say(text);
-    let (timings, result) = graph::run(bring_up.steps(&say), Duration::from(spec.timeout), &say);
+    let steps = match &options.only {
+        Some(name) => graph::only(bring_up.steps(&say), name)?,
+        None => bring_up.steps(&say),
+    };
+    let (phases, result) = graph::run(steps, spec.timeout, &say);
     drop(progress);
     result?;
     let changed = bring_up.makes || !bring_up.stopped.is_empty();
@@ -203,8 +221,7 @@ pub fn up(
     Ok(Outcome {
         changed,
         drift: Vec::new(),
-        timings,
-        applications: found.applications,
+        phases,
         warnings: found.warnings,
     })
 }
@@ -214,22 +231,17 @@ pub fn up(
 struct Found {
     platform: Option<Arc<Platform>>,
     images: Vec<String>,
-    applications: Vec<Application>,
     warnings: Vec<String>,
 }
 
 /// One run of [`up`].
 struct BringUp<'a> {
     spec: &'a Spec,
-    folder: &'a Path,
-    options: Options,
+    options: &'a Options,
     versions: Versions,
     credentials: Option<Credentials>,
-    access: ClusterArgs,
-    kubeconfig: PathBuf,
     node_image: String,
     info: docker::Info,
-    home: PathBuf,
     stopped: Vec<String>,
     makes: bool,
     found: Mutex<Found>,
@@ -243,32 +255,31 @@ impl BringUp<'_> {
             Step::new("manifests", &[], |_| self.read_manifests()),
             Step::new("cluster", &[], |left| self.make_cluster(left)),
             Step::new("api", &["cluster"], |left| {
-                install::wait_for_api(&self.access, left)?;
-                install::assert_kind(&self.access)
+                install::wait_for_api(&self.spec.access, left)?;
+                install::assert_kind(&self.spec.access)
             }),
             Step::new("nodes", &["api"], move |left| {
                 let count = usize::from(self.spec.workers) + 1;
-                install::wait_for_nodes(&self.access, count, left, say)
+                install::wait_for_nodes(&self.spec.access, count, left, say)
             }),
             Step::new("definitions", &["manifests", "api"], move |left| {
-                self.platform()?.definitions(&self.access, left, say)
+                self.platform()?.definitions(&self.spec.access, left, say)
             }),
             Step::new("settings", &["definitions"], |_| {
-                self.platform()?.settings(&self.access)
+                self.platform()?.settings(&self.spec.access)
             }),
             Step::new("root", &["settings"], |_| {
-                self.platform()?.root(&self.access)
+                self.platform()?.root(&self.spec.access)
             }),
             Step::new("workloads", &["settings", "load"], |_| {
-                self.platform()?.workloads(&self.access)
+                self.platform()?.workloads(&self.spec.access)
             }),
             Step::new("argo cd", &["workloads", "nodes"], move |left| {
-                self.platform()?.wait_for_workloads(&self.access, left, say)
+                self.platform()?
+                    .wait_for_workloads(&self.spec.access, left, say)
             }),
             Step::new("applications", &["argo cd", "root"], move |left| {
-                let all = install::wait_for_applications(&self.access, left, say)?;
-                self.found().applications = all;
-                Ok(())
+                install::wait_for_applications(&self.spec.access, left, say)
             }),
         ];
         if self.makes && self.spec.preload {
@@ -288,10 +299,8 @@ impl BringUp<'_> {
         let credentials = self.credentials.as_ref();
         let platform = Platform::load(
             self.spec,
-            self.folder,
             &self.versions,
             credentials,
-            true,
             self.options.force_conflicts,
         )?;
         self.found().platform = Some(Arc::new(platform));
@@ -301,15 +310,15 @@ impl BringUp<'_> {
     fn make_cluster(&self, left: Duration) -> anyhow::Result<()> {
         let name = &self.spec.name;
         if self.makes {
-            let path = self.home.join("kind.yaml");
+            let path = self.spec.home.join("kind.yaml");
             let text = config::render(self.spec, &self.node_image);
             file::replace_private(&path, text.as_bytes())?;
-            return program::create(name, &path, &self.kubeconfig, left);
+            return program::create(name, &path, &self.spec.kubeconfig(), left);
         }
         if !self.stopped.is_empty() {
             docker::start(&self.stopped)?;
         }
-        file::replace_private(&self.kubeconfig, &program::kubeconfig(name)?)?;
+        file::replace_private(&self.spec.kubeconfig(), &program::kubeconfig(name)?)?;
         Ok(())
     }
 
@@ -329,7 +338,7 @@ impl BringUp<'_> {
         if images.is_empty() {
             return;
         }
-        let loaded = preload::load(&self.spec.name, &images, &self.info, &self.home, left);
+        let loaded = preload::load(&self.spec.name, &images, &self.info, &self.spec.home, left);
         if let Err(err) = loaded {
             let warning = format!("not loaded, the nodes will pull them: {err:#}");
             self.found().warnings.push(warning);
@@ -348,16 +357,13 @@ impl BringUp<'_> {
 
 /// Turns every failed check into one error, so that all of them are seen at once.
 fn refuse_unfit(checks: &[Check]) -> Result<(), Failure> {
-    let bad: Vec<&Check> = checks
-        .iter()
-        .filter(|it| it.problem == Some(Level::Error))
-        .collect();
+    let bad: Vec<&Check> = checks.iter().filter(|it| it.outcome == "fail").collect();
     if bad.is_empty() {
         return Ok(());
     }
     let problems: Vec<String> = bad
         .iter()
-        .map(|it| format!("{}: {}", it.id, it.message))
+        .map(|it| format!("{}: {}", it.id, it.found))
         .collect();
     let remedies: Vec<String> = bad
         .iter()

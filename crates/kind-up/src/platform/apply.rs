@@ -5,23 +5,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use autoscaleops_core::{Failure, stop};
+use autoscaleops_core::{Failure, failure, stop};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::Value;
 
 use super::{
-    api::{Api, ApiError, MANAGER},
     manifest::{self, Stage},
     ready::{self, State},
 };
+use crate::cluster::{Cluster, UNKNOWN_KIND};
 
-/// Whose fields may be taken over: those of people who applied the same manifest by hand, and ours.
-const YIELDING: [&str; 4] = [
-    "kubectl-client-side-apply",
-    "kubectl",
-    "before-first-apply",
-    MANAGER,
-];
 /// How many objects are applied at once.
 const AT_ONCE: usize = 8;
 /// A definition may be established before discovery shows it.
@@ -35,8 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 ///
 /// Fails on the first object that the server refuses, and on a field that another manager owns,
 /// naming both; `force` takes such fields over.
-pub async fn apply(
-    api: &Api,
+pub(crate) async fn apply(
+    cluster: &Cluster,
     objects: &[Value],
     namespace: &str,
     stages: &[Stage],
@@ -44,7 +37,7 @@ pub async fn apply(
 ) -> anyhow::Result<()> {
     for stage in stages {
         stream::iter(objects.iter().filter(|it| manifest::stage(it) == *stage))
-            .map(|it| apply_one(api, it, namespace, force))
+            .map(|it| apply_one(cluster, it, namespace, force))
             .buffer_unordered(AT_ONCE)
             .try_collect::<Vec<()>>()
             .await?;
@@ -52,47 +45,26 @@ pub async fn apply(
     Ok(())
 }
 
-async fn apply_one(api: &Api, object: &Value, namespace: &str, force: bool) -> anyhow::Result<()> {
+async fn apply_one(
+    cluster: &Cluster,
+    object: &Value,
+    namespace: &str,
+    force: bool,
+) -> anyhow::Result<()> {
     let started = Instant::now();
-    let mut force = force;
     loop {
-        match api.apply(object, namespace, force).await {
+        match cluster.apply(object, namespace, force).await {
             Ok(_) => return Ok(()),
-            Err(ApiError::Conflict(fields)) if !force && yields(&fields) => force = true,
-            Err(ApiError::UnknownKind { .. })
-                if started.elapsed() < DISCOVERY && !stop::requested() =>
-            {
+            Err(err) if is_unknown(&err) && started.elapsed() < DISCOVERY && !stop::requested() => {
                 tokio::time::sleep(Duration::from_millis(500)).await;
             }
-            Err(err) => return Err(refused(object, err)),
+            Err(err) => return Err(err),
         }
     }
 }
 
-fn yields(fields: &[(String, String)]) -> bool {
-    fields
-        .iter()
-        .all(|(manager, _)| YIELDING.contains(&manager.as_str()))
-}
-
-fn refused(object: &Value, err: ApiError) -> anyhow::Error {
-    let (kind, hint) = match &err {
-        ApiError::Conflict(_) => (
-            "conflict",
-            "let the other manager have them, or take them over with `--force-conflicts`",
-        ),
-        ApiError::UnknownKind { .. } => (
-            "unknown_kind",
-            "the definition of this kind is not in the cluster",
-        ),
-        _ => (
-            "refused",
-            "the cause is the API server's own; run again to complete what was begun",
-        ),
-    };
-    let failure =
-        Failure::unavailable(kind, format!("cannot apply {}", manifest::name(object))).hint(hint);
-    anyhow::Error::new(err).context(failure)
+fn is_unknown(err: &anyhow::Error) -> bool {
+    failure::of(err).is_some_and(|it| it.kind() == UNKNOWN_KIND)
 }
 
 /// Waits until all of `objects` are ready, asking once a second.
@@ -101,8 +73,8 @@ fn refused(object: &Value, err: ApiError) -> anyhow::Error {
 ///
 /// Fails when `timeout` is over, naming what is not ready and why; at once on what will never be;
 /// and when a stop is asked for.
-pub async fn wait(
-    api: &Api,
+pub(crate) async fn wait(
+    cluster: &Cluster,
     objects: &[Value],
     namespace: &str,
     timeout: Duration,
@@ -115,11 +87,9 @@ pub async fn wait(
         let mut waiting = Vec::new();
         for object in objects {
             let name = manifest::name(object);
-            let state = match api.get_object(object, namespace).await {
-                Ok(found) => ready::state(&with_kind(found, object)),
-                Err(ApiError::NotFound | ApiError::UnknownKind { .. }) => {
-                    State::Waiting("not there yet".to_owned())
-                }
+            let state = match cluster.find(object, namespace).await {
+                Ok(Some(found)) => ready::state(&found),
+                Ok(None) => State::Waiting("not there yet".to_owned()),
                 Err(err) => State::Waiting(err.to_string()),
             };
             match state {
@@ -141,7 +111,7 @@ pub async fn wait(
                 }
             }
         }
-        if let Some((pod, why)) = broken_pod(api, namespace, &mut broken_since, timeout).await {
+        if let Some((pod, why)) = broken_pod(cluster, namespace, &mut broken_since, timeout).await {
             return Err(never(&pod, &why));
         }
         if waiting.is_empty() {
@@ -166,14 +136,6 @@ pub async fn wait(
     }
 }
 
-/// Members of a list and objects alike are judged by kind, which members of a list do not carry.
-fn with_kind(mut found: Value, like: &Value) -> Value {
-    if found["kind"].is_null() {
-        found["kind"] = like["kind"].clone();
-    }
-    found
-}
-
 fn never(name: &str, why: &str) -> anyhow::Error {
     let (kind, hint) = crate::kind::doctor::advice(why);
     let kind = if kind == "program_failed" {
@@ -195,18 +157,15 @@ fn never(name: &str, why: &str) -> anyhow::Error {
 
 /// Returns a pod of the namespace that has been beyond hope for long enough, with its reason.
 async fn broken_pod(
-    api: &Api,
+    cluster: &Cluster,
     namespace: &str,
     broken_since: &mut BTreeMap<String, Instant>,
     timeout: Duration,
 ) -> Option<(String, String)> {
-    let list = api
-        .get(&format!("/api/v1/namespaces/{namespace}/pods"))
-        .await
-        .ok()?;
-    for pod in list["items"].as_array()? {
-        let mut pod = pod.clone();
-        pod["kind"] = Value::from("Pod");
+    for pod in cluster.list("v1", "Pod").await.ok()? {
+        if pod["metadata"]["namespace"] != namespace {
+            continue;
+        }
         let name = manifest::name(&pod);
         match ready::state(&pod) {
             State::Broken(why) => {
@@ -223,33 +182,4 @@ async fn broken_pod(
         }
     }
     None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_known_hands_are_overruled() {
-        let field = |manager: &str| (manager.to_owned(), ".spec.replicas".to_owned());
-        assert!(yields(&[
-            field("kubectl-client-side-apply"),
-            field("kind-up")
-        ]));
-        assert!(!yields(&[field("kubectl"), field("argocd-controller")]));
-    }
-
-    #[test]
-    fn a_conflict_names_the_field_its_owner_and_the_way_out() {
-        let object = serde_json::json!({"kind": "ConfigMap", "metadata": {"name": "argocd-cm"}});
-        let err = refused(
-            &object,
-            ApiError::Conflict(vec![("helm".to_owned(), ".data.url".to_owned())]),
-        );
-        let text = autoscaleops_core::failure::explain(&err);
-        assert_eq!(
-            text,
-            "error: cannot apply ConfigMap/argocd-cm\n  cause: fields belong to others: .data.url (helm)\n  try:   let the other manager have them, or take them over with `--force-conflicts`"
-        );
-    }
 }

@@ -1,50 +1,42 @@
 //! The platform as steps: definitions, settings, workloads, the root Application, and the wait for
 //! everything that it brings.
 
-use std::{path::Path, time::Duration};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use autoscaleops_core::{
     Failure,
     cluster::{self, ClusterArgs},
     retry::random_fraction,
+    stop, text,
 };
-use schemars::JsonSchema;
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    api::{Api, ApiError},
     apply,
     manifest::{self, Stage},
-    ready::{self, State},
     versions::{self, Versions},
 };
-use crate::{env_file::Credentials, spec::Spec};
+use crate::{
+    cluster::Cluster,
+    details::Application,
+    env_file::Credentials,
+    manifest::{parse, read},
+    spec::Spec,
+    up::is_hopeless,
+};
 
 /// Argo CD's namespace. Its manifests name it themselves, so it cannot be another one.
-pub const NAMESPACE: &str = "argocd";
+pub(crate) const NAMESPACE: &str = "argocd";
 
 const NODE_PORT: &str = include_str!("../../../../argocd/bootstrap/argocd-server-nodeport.yaml");
 const SETTINGS: &str = include_str!("../../../../argocd/bootstrap/argocd-cm.yaml");
 
 /// Everything that will be applied, verified before the first write.
-pub struct Platform {
+pub(crate) struct Platform {
     objects: Vec<Value>,
     root: Vec<Value>,
     force: bool,
-}
-
-/// An Argo CD Application and how far it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Application {
-    /// Its name.
-    pub name: String,
-    /// Whether it is synced and healthy.
-    pub ready: bool,
-    /// What is missing.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub why: String,
 }
 
 impl Platform {
@@ -53,28 +45,35 @@ impl Platform {
     /// # Errors
     ///
     /// Fails on a manifest that is absent, changed, or no manifest.
-    pub fn load(
+    pub(crate) fn load(
         spec: &Spec,
-        folder: &Path,
         versions: &Versions,
         credentials: Option<&Credentials>,
-        node_ports: bool,
         force: bool,
     ) -> anyhow::Result<Self> {
         let cache = versions::cache();
         let mut objects =
             vec![json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})];
         for pinned in &versions.manifests {
+            if pinned.namespace != NAMESPACE {
+                let message = format!(
+                    "{} names the namespace `{}`, which cannot be another than `{NAMESPACE}`",
+                    pinned.name, pinned.namespace
+                );
+                return Err(Failure::usage(message)
+                    .hint("its manifests name it themselves")
+                    .into());
+            }
             let bytes = versions::fetch(pinned, cache.as_deref())?;
             let text = String::from_utf8(bytes)
                 .with_context(|| format!("{} {} is not text", pinned.name, pinned.version))?;
-            let mut found = manifest::parse(&pinned.url, &text)?;
+            let mut found = parse(&text, &pinned.url)?;
             manifest::slim(&mut found);
             objects.extend(found);
         }
-        merge_settings(&mut objects, &manifest::parse("argocd-cm.yaml", SETTINGS)?);
-        if node_ports {
-            let mut service = manifest::parse("argocd-server-nodeport.yaml", NODE_PORT)?;
+        merge_settings(&mut objects, &parse(SETTINGS, "argocd-cm.yaml")?);
+        if spec.node_ports {
+            let mut service = parse(NODE_PORT, "argocd-server-nodeport.yaml")?;
             if let (Some(port), Some(it)) = (spec.port("argocd"), service.first_mut()) {
                 it["spec"]["ports"][0]["nodePort"] = json!(port);
             }
@@ -83,9 +82,9 @@ impl Platform {
         if let Some(credentials) = credentials {
             objects.push(git_credentials(credentials));
         }
-        let mut root = read(&folder.join(&spec.root_app))?;
-        for path in &spec.extra_manifests {
-            root.extend(read(&folder.join(path))?);
+        let mut root = Vec::new();
+        for path in spec.root_app.iter().chain(&spec.manifests) {
+            root.extend(read(path)?);
         }
         Ok(Self {
             objects,
@@ -94,22 +93,12 @@ impl Platform {
         })
     }
 
-    /// Returns how many objects are applied before Argo CD takes over.
-    pub fn len(&self) -> usize {
-        self.objects.len() + self.root.len()
-    }
-
-    /// Returns whether there is nothing to apply.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// Applies namespaces and definitions, and waits until the definitions are established.
     ///
     /// # Errors
     ///
     /// Fails when the server refuses one, or the time is over.
-    pub fn definitions(
+    pub(crate) fn definitions(
         &self,
         to: &ClusterArgs,
         left: Duration,
@@ -118,9 +107,9 @@ impl Platform {
         let stages = [Stage::Namespaces, Stage::Definitions];
         let definitions = self.of(Stage::Definitions);
         cluster::block_on(async {
-            let api = Api::connect(to).await?;
-            apply::apply(&api, &self.objects, NAMESPACE, &stages, self.force).await?;
-            apply::wait(&api, &definitions, NAMESPACE, left, say).await
+            let cluster = Cluster::connect(to).await?;
+            apply::apply(&cluster, &self.objects, NAMESPACE, &stages, self.force).await?;
+            apply::wait(&cluster, &definitions, NAMESPACE, left, say).await
         })?
     }
 
@@ -129,12 +118,12 @@ impl Platform {
     /// # Errors
     ///
     /// Fails when the server refuses one.
-    pub fn settings(&self, to: &ClusterArgs) -> anyhow::Result<()> {
+    pub(crate) fn settings(&self, to: &ClusterArgs) -> anyhow::Result<()> {
         cluster::block_on(async {
-            let api = Api::connect(to).await?;
-            redis_password(&api).await?;
+            let cluster = Cluster::connect(to).await?;
+            redis_password(&cluster).await?;
             apply::apply(
-                &api,
+                &cluster,
                 &self.objects,
                 NAMESPACE,
                 &[Stage::Settings],
@@ -149,11 +138,11 @@ impl Platform {
     /// # Errors
     ///
     /// Fails when the server refuses one.
-    pub fn workloads(&self, to: &ClusterArgs) -> anyhow::Result<()> {
+    pub(crate) fn workloads(&self, to: &ClusterArgs) -> anyhow::Result<()> {
         cluster::block_on(async {
-            let api = Api::connect(to).await?;
+            let cluster = Cluster::connect(to).await?;
             apply::apply(
-                &api,
+                &cluster,
                 &self.objects,
                 NAMESPACE,
                 &[Stage::Workloads],
@@ -168,11 +157,11 @@ impl Platform {
     /// # Errors
     ///
     /// Fails when the server refuses one.
-    pub fn root(&self, to: &ClusterArgs) -> anyhow::Result<()> {
+    pub(crate) fn root(&self, to: &ClusterArgs) -> anyhow::Result<()> {
         cluster::block_on(async {
-            let api = Api::connect(to).await?;
+            let cluster = Cluster::connect(to).await?;
             for stage in [Stage::Settings, Stage::Workloads, Stage::Resources] {
-                apply::apply(&api, &self.root, NAMESPACE, &[stage], self.force).await?;
+                apply::apply(&cluster, &self.root, NAMESPACE, &[stage], self.force).await?;
             }
             Ok(())
         })?
@@ -183,7 +172,7 @@ impl Platform {
     /// # Errors
     ///
     /// Fails when the time is over, and at once on one that will never be ready.
-    pub fn wait_for_workloads(
+    pub(crate) fn wait_for_workloads(
         &self,
         to: &ClusterArgs,
         left: Duration,
@@ -191,8 +180,8 @@ impl Platform {
     ) -> anyhow::Result<()> {
         let workloads = self.of(Stage::Workloads);
         cluster::block_on(async {
-            let api = Api::connect(to).await?;
-            apply::wait(&api, &workloads, NAMESPACE, left, say).await
+            let cluster = Cluster::connect(to).await?;
+            apply::wait(&cluster, &workloads, NAMESPACE, left, say).await
         })?
     }
 
@@ -210,20 +199,21 @@ impl Platform {
 /// # Errors
 ///
 /// Fails when the time is over.
-pub fn wait_for_api(to: &ClusterArgs, left: Duration) -> anyhow::Result<()> {
+pub(crate) fn wait_for_api(to: &ClusterArgs, left: Duration) -> anyhow::Result<()> {
     cluster::block_on(async {
-        let api = Api::connect(to).await?;
-        let started = std::time::Instant::now();
-        while !api.is_ready().await {
-            if autoscaleops_core::stop::requested() {
-                anyhow::bail!("interrupted while waiting for {}", api.address);
+        let cluster = Cluster::connect(to).await?;
+        let started = Instant::now();
+        while !cluster.is_ready().await {
+            if stop::requested() {
+                anyhow::bail!("interrupted while waiting for {}", cluster.address);
             }
             if started.elapsed() >= left {
-                return Err(
-                    Failure::undecided("timeout", format!("{} is not ready", api.address))
-                        .hint("`docker logs` of the control plane says why")
-                        .into(),
-                );
+                return Err(Failure::undecided(
+                    "timeout",
+                    format!("{} is not ready", cluster.address),
+                )
+                .hint("`docker logs` of the control plane says why")
+                .into());
             }
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
@@ -236,19 +226,17 @@ pub fn wait_for_api(to: &ClusterArgs, left: Duration) -> anyhow::Result<()> {
 /// # Errors
 ///
 /// Fails when the time is over, naming the nodes.
-pub fn wait_for_nodes(
+pub(crate) fn wait_for_nodes(
     to: &ClusterArgs,
     count: usize,
     left: Duration,
     say: &(dyn Fn(&str) + Sync),
 ) -> anyhow::Result<()> {
     cluster::block_on(async {
-        let api = Api::connect(to).await?;
-        let started = std::time::Instant::now();
+        let cluster = Cluster::connect(to).await?;
+        let started = Instant::now();
         loop {
-            let list = api.get("/api/v1/nodes").await.map_err(anyhow::Error::from);
-            let nodes = list.map(|it| it["items"].as_array().cloned().unwrap_or_default());
-            if let Ok(nodes) = nodes
+            if let Ok(nodes) = cluster.list("v1", "Node").await
                 && nodes.len() >= count
             {
                 let named: Vec<Value> = nodes
@@ -256,7 +244,7 @@ pub fn wait_for_nodes(
                     .map(|it| json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": it["metadata"]["name"]}}))
                     .collect();
                 let left = left.saturating_sub(started.elapsed());
-                return apply::wait(&api, &named, "default", left, say).await;
+                return apply::wait(&cluster, &named, "default", left, say).await;
             }
             if started.elapsed() >= left {
                 anyhow::bail!(Failure::undecided(
@@ -264,7 +252,7 @@ pub fn wait_for_nodes(
                     format!("fewer than {count} nodes joined")
                 ));
             }
-            if autoscaleops_core::stop::requested() {
+            if stop::requested() {
                 anyhow::bail!("interrupted while waiting for nodes");
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -277,11 +265,10 @@ pub fn wait_for_nodes(
 /// # Errors
 ///
 /// Fails when a node was not made by kind, or there is none.
-pub fn assert_kind(to: &ClusterArgs) -> anyhow::Result<()> {
+pub(crate) fn assert_kind(to: &ClusterArgs) -> anyhow::Result<()> {
     cluster::block_on(async {
-        let api = Api::connect(to).await?;
-        let list = api.get("/api/v1/nodes").await?;
-        let nodes = list["items"].as_array().cloned().unwrap_or_default();
+        let cluster = Cluster::connect(to).await?;
+        let nodes = cluster.list("v1", "Node").await?;
         let stranger = nodes.iter().find(|it| {
             let id = it["spec"]["providerID"].as_str().unwrap_or_default();
             !id.is_empty() && !id.starts_with("kind://")
@@ -290,7 +277,7 @@ pub fn assert_kind(to: &ClusterArgs) -> anyhow::Result<()> {
             None => Ok(()),
             Some(node) => Err(Failure::unavailable(
                 "wrong_cluster",
-                format!("{} has the node {}, which kind did not make", api.address, node["metadata"]["name"]),
+                format!("{} has the node {}, which kind did not make", cluster.address, node["metadata"]["name"]),
             )
             .hint("nothing was written; use `--provider existing --context NAME` where you mean this cluster")
             .into()),
@@ -298,91 +285,87 @@ pub fn assert_kind(to: &ClusterArgs) -> anyhow::Result<()> {
     })?
 }
 
-/// Returns every Application of Argo CD and how far it is.
-///
-/// # Errors
-///
-/// Fails when the server does not answer.
-pub async fn applications(api: &Api) -> Result<Vec<Application>, ApiError> {
-    let path = format!("/apis/argoproj.io/v1alpha1/namespaces/{NAMESPACE}/applications");
-    let list = match api.get(&path).await {
-        Err(ApiError::NotFound) => return Ok(Vec::new()),
-        other => other?,
-    };
-    let mut applications: Vec<Application> = list["items"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|it| {
-            let mut it = it.clone();
-            it["kind"] = json!("Application");
-            let (ready, why) = match ready::state(&it) {
-                State::Ready => (true, String::new()),
-                State::Waiting(why) | State::Broken(why) => (false, why),
-            };
-            Application {
-                name: it["metadata"]["name"]
-                    .as_str()
-                    .unwrap_or_default()
-                    .to_owned(),
-                ready,
-                why,
-            }
-        })
-        .collect();
-    applications.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(applications)
-}
+/// How long an Application may look hopeless: what it misses may come with another one.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until every Application is synced and healthy, those included that others bring.
 ///
 /// # Errors
 ///
-/// Fails when the time is over, naming each that is not, and at once on one that will never be.
-pub fn wait_for_applications(
+/// Fails when the time is over, naming each that is not, and early on one that will never be.
+pub(crate) fn wait_for_applications(
     to: &ClusterArgs,
     left: Duration,
     say: &(dyn Fn(&str) + Sync),
-) -> anyhow::Result<Vec<Application>> {
+) -> anyhow::Result<()> {
     cluster::block_on(async {
-        let api = Api::connect(to).await?;
-        let started = std::time::Instant::now();
+        let cluster = Cluster::connect(to).await?;
+        let started = Instant::now();
+        let mut hopeless_since: Option<Instant> = None;
         let mut calm = 0;
         loop {
-            let found = applications(&api).await?;
-            let ready = !found.is_empty() && found.iter().all(|it| it.ready);
-            // A child appears a moment after its parent is healthy, so one look is not enough.
-            calm = if ready { calm + 1 } else { 0 };
-            if calm >= 2 {
-                return Ok(found);
-            }
-            let left = left.saturating_sub(started.elapsed());
-            let pending: Vec<Value> = found
+            let found = cluster.applications().await?;
+            let pending: Vec<String> = found
                 .iter()
-                .filter(|it| !it.ready)
-                .map(|it| {
-                    json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
-                           "metadata": {"name": it.name, "namespace": NAMESPACE}})
-                })
+                .filter(|it| !it.is_settled())
+                .map(describe)
                 .collect();
-            if pending.is_empty() {
-                if left.is_zero() {
-                    anyhow::bail!(Failure::undecided("timeout", "no Application appeared"));
-                }
-                tokio::time::sleep(Duration::from_secs(1)).await;
+            // A child appears a moment after its parent is healthy, so one look is not enough.
+            calm = if pending.is_empty() && !found.is_empty() {
+                calm + 1
             } else {
-                apply::wait(&api, &pending, NAMESPACE, left, say).await?;
+                0
+            };
+            if calm >= 2 {
+                return Ok(());
             }
+            let missing = if pending.is_empty() {
+                "Applications".to_owned()
+            } else {
+                pending.join("; ")
+            };
+            say(&format!("waiting for {missing}"));
+            hopeless_since = match hopeless_since {
+                _ if !found.iter().any(is_hopeless) => None,
+                since => since.or_else(|| Some(Instant::now())),
+            };
+            if hopeless_since.is_some_and(|it| it.elapsed() >= PATIENCE.min(left / 2)) {
+                let message = format!("an Application will not become healthy: {missing}");
+                anyhow::bail!(Failure::unavailable("application", message).hint(
+                    "mend it in Git; `kubectl -n argocd describe application NAME` says more"
+                ));
+            }
+            if stop::requested() {
+                anyhow::bail!("interrupted while waiting for {missing}");
+            }
+            if started.elapsed() >= left {
+                anyhow::bail!(
+                    Failure::undecided("timeout", format!("not healthy in time: {missing}")).hint(
+                        "run again: what is there is kept; or give more time with `--timeout`"
+                    )
+                );
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
         }
     })?
 }
 
-fn read(path: &Path) -> anyhow::Result<Vec<Value>> {
-    let text = fs_err::read_to_string(path).map_err(|err| {
-        Failure::usage(format!("cannot read a manifest: {err}"))
-            .hint("start in the repository, or name it with `kind-up: root_app:`")
-    })?;
-    Ok(manifest::parse(&path.display().to_string(), &text)?)
+fn describe(application: &Application) -> String {
+    let Application {
+        name,
+        sync,
+        health,
+        cause,
+        ..
+    } = application;
+    if cause.is_empty() {
+        format!("{name} ({sync}, {health})")
+    } else {
+        format!(
+            "{name} ({sync}, {health}: {})",
+            text::shorten(&text::printable(cause), 200)
+        )
+    }
 }
 
 /// Adds the keys of `settings` to the objects of the same kind and name, so that each object is
@@ -418,17 +401,15 @@ fn git_credentials(credentials: &Credentials) -> Value {
 
 /// Makes the password of Argo CD's Redis before its pods start, once: they would all wait for a job
 /// that makes it otherwise. One that is there stays.
-async fn redis_password(api: &Api) -> anyhow::Result<()> {
+async fn redis_password(cluster: &Cluster) -> anyhow::Result<()> {
     let reference = json!({"apiVersion": "v1", "kind": "Secret",
                            "metadata": {"name": "argocd-redis", "namespace": NAMESPACE}});
-    match api.get_object(&reference, NAMESPACE).await {
-        Ok(_) => return Ok(()),
-        Err(ApiError::NotFound) => {}
-        Err(err) => return Err(err.into()),
+    if cluster.find(&reference, NAMESPACE).await?.is_some() {
+        return Ok(());
     }
     let mut secret = reference;
     secret["stringData"] = json!({"auth": random_text(40)});
-    api.apply(&secret, NAMESPACE, false).await?;
+    cluster.apply(&secret, NAMESPACE, false).await?;
     Ok(())
 }
 
@@ -460,13 +441,14 @@ mod tests {
     use autoscaleops_core::secret::Secret;
 
     use super::*;
+    use crate::spec::tests::spec;
 
     #[test]
     fn settings_join_the_object_that_the_manifest_brings() {
         let mut objects = vec![
             json!({"kind": "ConfigMap", "metadata": {"name": "argocd-cm"}, "data": {"a": "1"}}),
         ];
-        merge_settings(&mut objects, &manifest::parse("x", SETTINGS).unwrap());
+        merge_settings(&mut objects, &parse(SETTINGS, "x").unwrap());
         assert_eq!(objects.len(), 1);
         assert_eq!(objects[0]["data"]["a"], "1");
         assert!(
@@ -474,15 +456,15 @@ mod tests {
                 .is_string()
         );
         let mut none = Vec::new();
-        merge_settings(&mut none, &manifest::parse("x", SETTINGS).unwrap());
+        merge_settings(&mut none, &parse(SETTINGS, "x").unwrap());
         assert_eq!(none.len(), 1);
     }
 
     #[test]
     fn the_nodeport_is_the_one_that_the_cluster_publishes() {
-        let service = &manifest::parse("x", NODE_PORT).unwrap()[0];
+        let service = &parse(NODE_PORT, "x").unwrap()[0];
         let port = service["spec"]["ports"][0]["nodePort"].as_u64();
-        assert_eq!(port, Spec::default().port("argocd").map(u64::from));
+        assert_eq!(port, spec(|_| {}).unwrap().port("argocd").map(u64::from));
     }
 
     #[test]

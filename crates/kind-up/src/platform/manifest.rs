@@ -1,52 +1,15 @@
-//! Manifests as objects: read, slimmed, put in order. Pure.
+//! Objects slimmed and put in stages. Pure.
 
-use autoscaleops_core::Failure;
-use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 /// Workloads that a rehearsed platform does without: no single sign-on, no notifications.
 const DISPENSABLE: [&str; 2] = ["argocd-dex-server", "argocd-notifications-controller"];
 
-/// Returns the objects of a file with one or more YAML documents. Empty documents are skipped.
-///
-/// # Errors
-///
-/// Fails on a document that is not an object of Kubernetes, with its place.
-pub fn parse(name: &str, text: &str) -> Result<Vec<Value>, Failure> {
-    let mut objects = Vec::new();
-    for document in serde_yaml::Deserializer::from_str(text) {
-        let object = Value::deserialize(document).map_err(|err| {
-            let (line, column) = err.location().map_or((0, 0), |it| (it.line(), it.column()));
-            Failure::usage(format!("not YAML: {err}")).at(name, line, column)
-        })?;
-        if object.is_null() {
-            continue;
-        }
-        if let Some(items) = object.get("items").and_then(Value::as_array) {
-            objects.extend(items.iter().cloned());
-            continue;
-        }
-        let named = ["apiVersion", "kind"]
-            .iter()
-            .all(|it| object[it].is_string())
-            && object["metadata"]["name"].is_string();
-        if !named {
-            let message = format!(
-                "document {} is no Kubernetes object: it needs apiVersion, kind and metadata.name",
-                objects.len() + 1
-            );
-            return Err(Failure::usage(message).at(name, 0, 0));
-        }
-        objects.push(object);
-    }
-    Ok(objects)
-}
-
 /// Makes Argo CD's objects quicker to get ready and lighter, without a change to what it does.
 ///
 /// Images are pulled only where they are absent, so that a loaded one serves; probes ask every two
 /// seconds, where the manifests have up to thirty; what nobody uses here has no replicas.
-pub fn slim(objects: &mut [Value]) {
+pub(crate) fn slim(objects: &mut [Value]) {
     for object in objects {
         let name = object["metadata"]["name"]
             .as_str()
@@ -95,7 +58,7 @@ fn prune(object: &mut Value) {
 
 /// The order in which objects are applied: each stage needs the ones before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stage {
+pub(crate) enum Stage {
     /// Namespaces.
     Namespaces,
     /// Definitions of custom resources.
@@ -109,7 +72,7 @@ pub enum Stage {
 }
 
 /// Returns the stage that `object` belongs to.
-pub fn stage(object: &Value) -> Stage {
+pub(crate) fn stage(object: &Value) -> Stage {
     let group = object["apiVersion"].as_str().unwrap_or_default();
     match object["kind"].as_str().unwrap_or_default() {
         "Namespace" => Stage::Namespaces,
@@ -128,7 +91,7 @@ fn is_built_in(api_version: &str) -> bool {
 }
 
 /// Returns a short name of `object` for messages: `Deployment/argocd-server`.
-pub fn name(object: &Value) -> String {
+pub(crate) fn name(object: &Value) -> String {
     format!(
         "{}/{}",
         object["kind"].as_str().unwrap_or("?"),
@@ -139,6 +102,7 @@ pub fn name(object: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manifest::parse;
 
     const TEXT: &str = "\
 apiVersion: v1
@@ -167,32 +131,8 @@ spec: {replicas: 1, template: {spec: {containers: [{name: dex}]}}}
 ";
 
     #[test]
-    fn documents_become_objects_and_empty_ones_go() {
-        let objects = parse("install.yaml", TEXT).unwrap();
-        let names: Vec<String> = objects.iter().map(name).collect();
-        assert_eq!(
-            names,
-            [
-                "ConfigMap/argocd-cm",
-                "Deployment/argocd-server",
-                "Deployment/argocd-dex-server"
-            ]
-        );
-    }
-
-    #[test]
-    fn what_is_no_object_is_refused_by_file() {
-        let refusal = parse("root-app.yaml", "kind: Application\n").unwrap_err();
-        assert!(
-            refusal.to_string().starts_with("root-app.yaml: document 1"),
-            "{refusal}"
-        );
-        assert!(parse("x.yaml", "a: [").is_err());
-    }
-
-    #[test]
     fn slimming_changes_pulls_probes_and_what_nobody_uses_and_nothing_else() {
-        let before = parse("install.yaml", TEXT).unwrap();
+        let before = parse(TEXT, "install.yaml").unwrap();
         let mut after = before.clone();
         slim(&mut after);
         assert_eq!(after[0], before[0]);

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 /// How far an object is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum State {
+pub(crate) enum State {
     /// It is what it should be.
     Ready,
     /// It may become so. Says what is missing.
@@ -18,13 +18,12 @@ pub enum State {
 const RESTARTS: u64 = 3;
 
 /// Judges an object by its kind. Kinds without a state are ready at once.
-pub fn state(object: &Value) -> State {
+pub(crate) fn state(object: &Value) -> State {
     match object["kind"].as_str().unwrap_or_default() {
         "Node" => by_condition(object, "Ready"),
         "CustomResourceDefinition" => by_condition(object, "Established"),
         "Deployment" => deployment(object),
         "StatefulSet" => stateful_set(object),
-        "Application" => application(object),
         "Pod" => pod(object),
         _ => State::Ready,
     }
@@ -83,36 +82,6 @@ fn stateful_set(object: &Value) -> State {
     } else {
         State::Waiting(format!("{ready} of {wanted} ready"))
     }
-}
-
-/// Argo CD's own verdicts, and the ones that it will not get over.
-fn application(object: &Value) -> State {
-    let status = &object["status"];
-    let sync = status["sync"]["status"]
-        .as_str()
-        .unwrap_or("not compared yet");
-    let health = status["health"]["status"].as_str().unwrap_or("unknown");
-    let broken = ["ComparisonError", "InvalidSpecError", "UnknownError"];
-    for condition in status["conditions"].as_array().into_iter().flatten() {
-        if broken.iter().any(|it| condition["type"] == *it) {
-            return State::Broken(words(&condition["type"], &condition["message"]));
-        }
-    }
-    let operation = &status["operationState"];
-    let phase = operation["phase"].as_str().unwrap_or_default();
-    if sync == "Synced" && health == "Healthy" && phase != "Running" {
-        return State::Ready;
-    }
-    let mut what = format!("{sync}, {health}");
-    if matches!(phase, "Failed" | "Error") {
-        what = format!(
-            "{what}: {}",
-            words(&operation["phase"], &operation["message"])
-        );
-    } else if let Some(message) = status["health"]["message"].as_str() {
-        what = format!("{what}: {}", text::shorten(&text::printable(message), 200));
-    }
-    State::Waiting(what)
 }
 
 fn pod(object: &Value) -> State {
@@ -193,29 +162,6 @@ mod tests {
         let none =
             json!({"kind": "Deployment", "metadata": {}, "spec": {"replicas": 0}, "status": {}});
         assert_eq!(state(&none), State::Ready);
-    }
-
-    #[test]
-    fn an_application_is_ready_when_it_is_synced_and_healthy_and_at_rest() {
-        let application = |sync: &str, health: &str, phase: &str| {
-            json!({"kind": "Application", "status": {"sync": {"status": sync}, "health": {"status": health},
-                   "operationState": {"phase": phase, "message": "one or more objects failed"}}})
-        };
-        assert_eq!(
-            state(&application("Synced", "Healthy", "Succeeded")),
-            State::Ready
-        );
-        waiting(&application("Synced", "Healthy", "Running"), "Synced");
-        waiting(
-            &application("OutOfSync", "Missing", "Failed"),
-            "one or more objects failed",
-        );
-        waiting(&json!({"kind": "Application"}), "not compared yet");
-        broken(
-            &json!({"kind": "Application", "status": {"conditions": [
-                {"type": "ComparisonError", "message": "repository not found"}]}}),
-            "repository not found",
-        );
     }
 
     #[test]

@@ -22,7 +22,7 @@ const LONGEST: u64 = 64 << 20;
 /// Everything that is pinned.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Versions {
+pub(crate) struct Versions {
     /// The program kind.
     pub kind: KindVersions,
     /// The nodes.
@@ -35,7 +35,7 @@ pub struct Versions {
 /// Which versions of kind can be used.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct KindVersions {
+pub(crate) struct KindVersions {
     /// Older ones cannot.
     pub minimum: Version,
     /// The one that the pins were made for.
@@ -45,7 +45,7 @@ pub struct KindVersions {
 /// The nodes.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Node {
+pub(crate) struct Node {
     /// The image, pinned by digest.
     pub image: String,
 }
@@ -53,7 +53,7 @@ pub struct Node {
 /// One manifest.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Pinned {
+pub(crate) struct Pinned {
     /// What it installs.
     pub name: String,
     /// Its version.
@@ -63,7 +63,7 @@ pub struct Pinned {
     /// The checksum of its bytes, in hexadecimal digits.
     pub sha256: String,
     /// The namespace of what names none.
-    pub namespace: String,
+    pub(crate) namespace: String,
     /// The images that are on the way to a usable Argo CD.
     pub images: Vec<String>,
 }
@@ -71,7 +71,7 @@ pub struct Pinned {
 impl Versions {
     /// Returns what this program carries.
     #[expect(clippy::expect_used, reason = "the text is a constant, read in a test")]
-    pub fn built_in() -> Self {
+    pub(crate) fn built_in() -> Self {
         toml::from_str(BUILT_IN).expect("valid pins")
     }
 
@@ -80,7 +80,7 @@ impl Versions {
     /// # Errors
     ///
     /// Fails when the file cannot be read, with line and column where it is not what it should be.
-    pub fn of(spec: &Spec) -> Result<Self, Failure> {
+    pub(crate) fn of(spec: &Spec) -> Result<Self, Failure> {
         let Some(path) = &spec.versions else {
             return Ok(Self::built_in());
         };
@@ -100,7 +100,7 @@ impl Versions {
     }
 
     /// Returns the image of the nodes.
-    pub fn node_image<'a>(&'a self, spec: &'a Spec) -> &'a str {
+    pub(crate) fn node_image<'a>(&'a self, spec: &'a Spec) -> &'a str {
         if spec.node_image.is_empty() {
             &self.node.image
         } else {
@@ -109,7 +109,7 @@ impl Versions {
     }
 
     /// Returns the images that are worth loading before anything starts.
-    pub fn images(&self) -> Vec<String> {
+    pub(crate) fn images(&self) -> Vec<String> {
         self.manifests
             .iter()
             .flat_map(|it| it.images.iter().cloned())
@@ -118,7 +118,7 @@ impl Versions {
 }
 
 /// Returns the folder of the local copies: `$XDG_CACHE_HOME/autoscaleops/manifests`.
-pub fn cache() -> Option<PathBuf> {
+pub(crate) fn cache() -> Option<PathBuf> {
     config::env("XDG_CACHE_HOME")
         .filter(|it| it.starts_with('/'))
         .map(PathBuf::from)
@@ -132,7 +132,7 @@ pub fn cache() -> Option<PathBuf> {
 /// # Errors
 ///
 /// Fails when the address gives nothing, or something else than what is pinned.
-pub fn fetch(pinned: &Pinned, cache: Option<&Path>) -> anyhow::Result<Vec<u8>> {
+pub(crate) fn fetch(pinned: &Pinned, cache: Option<&Path>) -> anyhow::Result<Vec<u8>> {
     let copy = cache.map(|it| it.join(format!("{}.yaml", pinned.sha256)));
     if let Some(path) = &copy
         && let Ok(bytes) = fs_err::read(path)
@@ -195,6 +195,7 @@ fn checksum(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::tests::spec;
 
     #[test]
     fn what_this_program_carries_is_pinned_all_through() {
@@ -251,10 +252,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("versions.toml");
         fs_err::write(&path, "[kind]\nminimum = \"0.32.0\"\nrecommended = 1\n").unwrap();
-        let spec = Spec {
-            versions: Some(path),
-            ..Spec::default()
-        };
+        let spec = spec(|it| it.versions.clone_from(&path)).unwrap();
         let refusal = Versions::of(&spec).unwrap_err();
         assert_eq!(refusal.location().unwrap().line, 3, "{refusal}");
     }

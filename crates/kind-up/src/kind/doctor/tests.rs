@@ -1,6 +1,7 @@
 //! Each check fails for its own reason alone.
 
 use super::*;
+use crate::spec::tests::spec;
 
 fn good() -> Facts {
     Facts {
@@ -19,27 +20,24 @@ fn good() -> Facts {
     }
 }
 
-fn problems(facts: &Facts, spec: &Spec) -> Vec<(String, Level)> {
+fn problems(facts: &Facts, spec: &Spec) -> Vec<(String, String)> {
     judge(facts, spec, &Versions::built_in())
         .into_iter()
         .filter_map(|it| {
-            assert!(
-                it.problem.is_none() || !it.remedy.is_empty(),
-                "{} has no remedy",
-                it.id
-            );
-            Some((it.id, it.problem?))
+            let fine = it.outcome == "pass";
+            assert!(fine || !it.remedy.is_empty(), "{} has no remedy", it.id);
+            (!fine).then_some((it.id, it.outcome))
         })
         .collect()
 }
 
-fn with(change: impl Fn(&mut Facts)) -> Vec<(String, Level)> {
+fn with(change: impl Fn(&mut Facts)) -> Vec<(String, String)> {
     let mut facts = good();
     change(&mut facts);
-    problems(&facts, &Spec::default())
+    problems(&facts, &spec(|_| {}).unwrap())
 }
 
-fn engine(change: impl Fn(&mut docker::Info)) -> Vec<(String, Level)> {
+fn engine(change: impl Fn(&mut docker::Info)) -> Vec<(String, String)> {
     with(|facts| {
         if let Some(Ok(info)) = &mut facts.docker {
             change(info);
@@ -47,19 +45,19 @@ fn engine(change: impl Fn(&mut docker::Info)) -> Vec<(String, Level)> {
     })
 }
 
-fn one(id: &str, level: Level) -> Vec<(String, Level)> {
-    vec![(id.to_owned(), level)]
+fn one(id: &str, outcome: &str) -> Vec<(String, String)> {
+    vec![(id.to_owned(), outcome.to_owned())]
 }
 
 #[test]
 fn a_good_machine_has_no_problem() {
-    assert_eq!(problems(&good(), &Spec::default()), []);
+    assert_eq!(problems(&good(), &spec(|_| {}).unwrap()), []);
 }
 
 #[test]
 fn each_problem_is_found_and_found_alone() {
-    let error = Level::Error;
-    let warning = Level::Warning;
+    let error = "fail";
+    let warning = "warn";
     assert_eq!(with(|it| it.kind = None), one("kind", error));
     assert_eq!(
         with(|it| it.kind = Some(Ok(Version::new(0, 31, 0)))),
@@ -105,8 +103,8 @@ fn a_machine_without_docker_is_told_of_the_stand_in() {
     let mut facts = good();
     facts.docker = None;
     facts.kind = None;
-    let checks = judge(&facts, &Spec::default(), &Versions::built_in());
-    let bad: Vec<&Check> = checks.iter().filter(|it| it.problem.is_some()).collect();
+    let checks = judge(&facts, &spec(|_| {}).unwrap(), &Versions::built_in());
+    let bad: Vec<&Check> = checks.iter().filter(|it| it.outcome != "pass").collect();
     assert_eq!(bad.len(), 2);
     assert!(
         bad.iter()
@@ -116,11 +114,8 @@ fn a_machine_without_docker_is_told_of_the_stand_in() {
 
 #[test]
 fn exposure_is_warned_of() {
-    let spec = Spec {
-        bind_address: "0.0.0.0".to_owned(),
-        ..Spec::default()
-    };
-    assert_eq!(problems(&good(), &spec), one("exposure", Level::Warning));
+    let spec = spec(|it| it.kind.listen_address = "0.0.0.0".to_owned()).unwrap();
+    assert_eq!(problems(&good(), &spec), one("exposure", "warn"));
 }
 
 #[test]
@@ -129,10 +124,7 @@ fn an_older_node_runs_on_cgroup_v1() {
     if let Some(Ok(info)) = &mut facts.docker {
         info.cgroup_version = "1".to_owned();
     }
-    let spec = Spec {
-        node_image: "kindest/node:v1.34.11@sha256:44e222ee2132dab25ff87301682f89eb82c7880ea3a1bf543bfe9708fd08d67d".to_owned(),
-        ..Spec::default()
-    };
+    let spec = spec(|it| it.kind.node_image = "kindest/node:v1.34.11@sha256:44e222ee2132dab25ff87301682f89eb82c7880ea3a1bf543bfe9708fd08d67d".to_owned()).unwrap();
     assert_eq!(problems(&facts, &spec), []);
 }
 
