@@ -60,8 +60,11 @@ impl Request {
     }
 
     fn json(&self) -> ApiResult<Value> {
-        if self.content_type.contains("protobuf") || self.content_type.contains("cbor") {
+        if self.content_type.contains("cbor") {
             return Err(ApiError::media_type(&self.content_type));
+        }
+        if self.content_type.contains("protobuf") && !self.body.is_empty() {
+            return crate::protobuf::decode(&self.body).map_err(|err| ApiError::media_type(&err));
         }
         if self.body.is_empty() {
             return Ok(Value::Null);

@@ -42,6 +42,7 @@ mod objects;
 mod patch;
 mod probe;
 mod process;
+mod protobuf;
 mod proxy;
 pub mod render;
 mod resource;
