@@ -4,6 +4,7 @@
 
 mod argocd;
 mod charts;
+mod delivery;
 mod files;
 mod observability;
 mod workflows;
