@@ -30,6 +30,19 @@ if [ "$build" = yes ]; then
     (cd "$root" && cargo build --locked --quiet --workspace --bins --example registry) || exit 1
 fi
 export PATH="$target/debug:$root/.tools/bin:$PATH"
+# Of curl the demo needs only this much, so a machine without it can do it as well.
+if ! command -v curl >/dev/null; then
+    curl() {
+        local url=${*: -1} authority
+        authority=${url#http://}
+        authority=${authority%%/*}
+        exec 3<>"/dev/tcp/${authority%:*}/${authority##*:}" || return 7
+        printf 'GET /%s HTTP/1.0\r\nHost: %s\r\n\r\n' "${url#http://*/}" "$authority" >&3
+        sed '1,/^\r*$/d' <&3
+        exec 3>&-
+    }
+    export -f curl
+fi
 # A demo under a CI runner is no job of that runner, and the user's configuration is not the demo's.
 unset GITHUB_ACTIONS GITHUB_OUTPUT GITHUB_STEP_SUMMARY AUTOSCALEOPS_CONFIG
 
@@ -38,11 +51,14 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/autoscaleops-demo.XXXXXX") || exit 1
 source "$root/scripts/lib/story.sh"
 # shellcheck source=scripts/lib/docker.sh
 source "$root/scripts/lib/docker.sh"
+cluster=
 clean_up() {
     trap '' INT TERM
     # The shell would name each job that ends here.
     exec 2>/dev/null
     end_processes
+    # The cluster runs beside the script, not below it.
+    if [ -n "$cluster" ]; then kind-up down --yes >/dev/null; fi
     stop_docker
     rm -rf "$work"
 }
@@ -61,6 +77,17 @@ export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
 git init --quiet --bare --initial-branch=main shop.git
 git init --quiet --initial-branch=main seed
 cp -R "$root/scripts/demo/deploy/." seed
+# 30007 and 30011 as in the charts, unless something else listens there.
+node_port() { # WISH
+    local port=$1
+    while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((30100 + RANDOM % 2600)); done
+    echo "$port"
+}
+dev_port=$(node_port 30007)
+prod_port=$(node_port 30011)
+sed -i.old "s/nodePort: 30007/nodePort: $dev_port/" seed/dev/shop.yaml
+sed -i.old "s/nodePort: 30011/nodePort: $prod_port/" seed/prod/shop.yaml
+rm seed/*/*.old
 git -C seed add --all
 git -C seed commit --quiet --message "shop: first deployment"
 git -C seed push --quiet "$work/shop.git" main
@@ -92,6 +119,43 @@ echo "${bold}AutoScaleOps: from a scan to production, on this machine${plain}"
 say "judged are $scan"
 
 # ── the story ─────────────────────────────────────────────────────────────────────────────────
+cat >autoscaleops.yaml <<CONFIG
+kind-up:
+  provider: embedded
+  cluster: demo
+  state_dir: $work/cluster
+  root_app: ""
+  manifests: [applications.yaml]
+  embedded:
+    # A pod is a process of this machine. Everything is a little faster than in a real cluster.
+    images:
+      $image: {program: $target/debug/demo-app, tags: [dev-0000000, 1.0.0, 1.2.3]}
+    git_period: 1s
+    sync_period: 2s
+    metrics_window: 3s
+    cpu_initialization_period: 3s
+    initial_readiness_delay: 3s
+CONFIG
+sed "s|REMOTE|$remote|" "$root/scripts/demo/applications.yaml" >applications.yaml
+
+# The version that an environment serves, waited for.
+serves() { # ENVIRONMENT PORT VERSION
+    local answer
+    answering() { answer=$(curl --silent --max-time 2 "http://127.0.0.1:$2/version") && [[ $answer == *"\"$3\""* ]]; }
+    if ! until_true 30 answering "$@"; then
+        say "${red}$1 does not serve $3 within 30 s: $answer${plain}"
+        exit 1
+    fi
+    expect 0 "curl --silent http://127.0.0.1:$2/version"
+}
+
+step "A cluster comes up on this machine, and follows Git"
+cluster=up
+expect 0 "kind-up up --timings"
+expect 0 "kind-up status"
+serves dev "$dev_port" dev-0000000
+serves prod "$prod_port" 1.0.0
+
 step "The gate blocks a vulnerable image"
 expect 10 "trivy-gate vulnerable.trivy.json"
 
@@ -105,16 +169,28 @@ expect 0 "trivy-gate clean.trivy.json -o json | tag-bump dev/shop.yaml --repo $r
 shows "commits on the remote" "$(commits)" "$((before + 1))"
 expect 0 "git -C shop.git show --format='%h %an: %s' --unified=1 main"
 
+step "The cluster follows: dev serves the new version"
+serves dev "$dev_port" 1.2.3
+
 step "The same again changes nothing"
 expect 0 "trivy-gate clean.trivy.json -o json | tag-bump dev/shop.yaml --repo $remote --from - --push"
 shows "commits on the remote" "$(commits)" "$((before + 1))"
+
+load="k6-run run"
+[ -n "$(k6-run --version)" ] || load="k6 run --quiet"
+step "Load makes dev scale from 1 to 3 and back, and two tools judge it"
+KUBECONFIG=$(kind-up kubeconfig --path)
+export KUBECONFIG
+expect 0 "hpa-watch record -o scaling.jsonl --settle 12s -n dev shop -- $load $root/scripts/k6/autoscale.js -e BASE_URL=http://127.0.0.1:$dev_port -e DURATION=25s -e LOAD_MS=20"
+expect 0 "hpa-watch assert shop -n dev --from scaling.jsonl --out '>=3 within 1m' --back '<=1 within 2m' --max-reversals 1"
+expect 0 "hpa-watch report scaling.jsonl --svg scaling.svg --html '$target/demo/scaling.html'"
 
 # ── a release comes to prod ───────────────────────────────────────────────────────────────────
 mkfifo registry.in
 beside registry bash -c "exec '$target/debug/examples/registry' --listen 127.0.0.1:0 --tags acme/shop=0.9.0,1.0.0 <>registry.in"
 until_true 10 grep -q "^listening on " registry.log || exit 1
 registry=$(sed -n 's/^listening on //p' registry.log)
-cat >autoscaleops.yaml <<CONFIG
+cat >>autoscaleops.yaml <<CONFIG
 image-watch:
   repository: $remote
   cache: $work/cache
@@ -136,7 +212,12 @@ expect 0 "image-watch explain shop-prod 2.0.0"
 expect 0 "image-watch check --write"
 shows "commits on the remote" "$(commits)" "$((before + 2))"
 expect 0 "git -C shop.git show --format='%h %an: %s' --unified=1 main"
+serves prod "$prod_port" 1.2.3
 
-write_page "$page" "from a scan to production, on this machine"
+step "What stands in the end"
+expect 0 "kind-up status"
+expect 0 "git -C shop.git log --format='%h %an: %s' main"
+
+write_page "$page" "from a scan to production, on this machine" scaling.svg
 echo
 echo "${green}Done${plain} in $((SECONDS - story_started)) s. The story on one page: $page"
