@@ -3,6 +3,7 @@
 //   BASE_URL   the service, default the dev environment's node port
 //   LOAD_MS    CPU milliseconds that one /load request burns; empty: the application's own default
 //   PAUSE      seconds a virtual user rests after a request, default 1
+//   PATIENCE   multiplies every limit on latency, for a slow or busy machine, default 1
 //
 // The scripts use only what k6 and k6-run have in common.
 
@@ -21,6 +22,11 @@ export function number(name, fallback) {
     throw new Error(`${name} wants a whole number above 0, not ${__ENV[name]}`);
   }
   return value;
+}
+
+/** Returns the threshold that a percentile of the latency stays below so many milliseconds. */
+export function within(percentile, milliseconds) {
+  return `p(${percentile})<${milliseconds * number('PATIENCE', 1)}`;
 }
 
 /** Asks once for CPU work. */

@@ -44,6 +44,8 @@ fn k6(
             "127.0.0.1:0",
         ])
         .args(["--env", &format!("BASE_URL=http://{address}/")])
+        // What is tested is the scripts, not the speed of this machine.
+        .args(["--env", "PATIENCE=100"])
         .arg(format!("--summary-export={}", summary.display()));
     for setting in settings {
         k6 = k6.args(["--env", setting]);
