@@ -19,6 +19,8 @@ else
     bold='' dim='' green='' red='' plain=''
 fi
 
+mkfifo "$work/.pipe"
+
 # Children get process groups of their own, so that an interrupt can be passed on to all of one.
 set -m
 
@@ -39,17 +41,20 @@ say() { echo "   $*"; }
 # expect CODE COMMAND: shows the command, runs it with bash, shows what it printed, and ends the
 # demo when its exit code is another one. The output is also left in $story_output.
 expect() {
-    local expected="$1" command="$2" started code word log="$work/.output"
+    local expected="$1" command="$2" started code word printer log="$work/.output"
     echo "   ${dim}\$${plain} $command"
     started=$(now_ms)
-    bash -o pipefail -c "$command" >"$log" 2>&1 </dev/null &
+    # Shown while it comes, and kept.
+    tee "$log" <"$work/.pipe" | sed -u 's/^/     /' &
+    printer=$!
+    bash -o pipefail -c "$command" >"$work/.pipe" 2>&1 </dev/null &
     story_child=$!
     wait "$story_child"
     code=$?
     story_child=
+    wait "$printer"
     # shellcheck disable=SC2034
     story_output=$(<"$log")
-    sed 's/^/     /' "$log"
     case $code in
         0) word=pass ;;
         10) word=fail ;;
