@@ -5,15 +5,19 @@ use std::time::Duration;
 use autoscaleops_core::{failure::Failure, time::Span};
 use thiserror::Error;
 
+mod authorize;
 pub mod challenge;
-mod client;
 pub mod credentials;
+mod host;
 pub mod manifest;
 mod paging;
+mod repository;
 mod token;
+mod transport;
 
-pub use client::{Fetched, Host, HostSettings, Repository};
 use credentials::CredentialError;
+pub use host::{Host, HostSettings};
+pub use repository::{Fetched, Repository};
 
 /// Why a registry could not be read. Each of them ends in exit code 3, and never in a tag.
 #[derive(Debug, Error)]
