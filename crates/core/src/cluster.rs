@@ -71,7 +71,9 @@ fn in_pod() -> Result<Config, ()> {
     Config::incluster().map_err(|_| ())
 }
 
-fn client(config: Config) -> Result<Cluster, Failure> {
+fn client(mut config: Config) -> Result<Cluster, Failure> {
+    // The client's own policy tries for minutes before it says that a server is unavailable.
+    config.default_retry = false;
     let namespace = config.default_namespace.clone();
     let address = config.cluster_url.to_string();
     let client = Client::try_from(config).map_err(|err| {

@@ -2,7 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::{
+    Arg, ArgMatches, Command, ValueEnum as _,
+    builder::{PossibleValuesParser, TypedValueParser},
+    value_parser,
+};
 use clap_complete::Shell;
 use serde_json::{Value, json};
 
@@ -40,10 +44,21 @@ pub(super) fn command<T: Tool>() -> Command {
                 .arg(report),
         );
     T::command()
+        .mut_arg("format", |arg| arg.value_parser(forms::<T>()))
         .version(LONG_VERSION)
         .long_version(LONG_VERSION)
         .subcommand_negates_reqs(true)
         .subcommands([completions, man, settings])
+}
+
+/// Only the forms that the tool has, so that help, completions and errors name no other.
+fn forms<T: Tool>() -> impl TypedValueParser<Value = Format> {
+    let names = [Format::Human, Format::Json]
+        .into_iter()
+        .chain(T::FORMATS.iter().copied())
+        .filter_map(|it| it.to_possible_value());
+    PossibleValuesParser::new(names.collect::<Vec<_>>())
+        .try_map(|name| Format::from_str(&name, false))
 }
 
 /// Runs the subcommands that every tool has. `None` when another one was asked for.
