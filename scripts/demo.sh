@@ -181,7 +181,7 @@ load="k6-run run"
 step "Load makes dev scale from 1 to 3 and back, and two tools judge it"
 KUBECONFIG=$(kind-up kubeconfig --path)
 export KUBECONFIG
-expect 0 "hpa-watch record -o scaling.jsonl --settle 12s -n dev shop -- $load $root/scripts/k6/autoscale.js -e BASE_URL=http://127.0.0.1:$dev_port -e DURATION=25s -e LOAD_MS=20"
+expect 0 "hpa-watch record -o scaling.jsonl --settle 12s -n dev shop -- $load $root/scripts/k6/autoscale.js -e BASE_URL=http://127.0.0.1:$dev_port -e DURATION=25s -e LOAD_MS=20 -e PATIENCE=3"
 expect 0 "hpa-watch assert shop -n dev --from scaling.jsonl --out '>=3 within 1m' --back '<=1 within 2m' --max-reversals 1"
 expect 0 "hpa-watch report scaling.jsonl --svg scaling.svg --html '$target/demo/scaling.html'"
 
