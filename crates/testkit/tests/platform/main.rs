@@ -3,8 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 mod argocd;
+mod bench;
 mod charts;
 mod delivery;
 mod files;
+mod install;
 mod observability;
+mod ports;
 mod workflows;
