@@ -35,6 +35,7 @@ packages='
 docker          | docker.io
 docker-registry | docker-registry
 jq              | jq
+lua5.1          | lua5.1
 promtool        | prometheus
 skopeo          | skopeo
 '
