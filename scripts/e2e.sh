@@ -34,11 +34,13 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/autoscaleops-e2e.XXXXXX") || exit 1
 source "$root/scripts/lib/story.sh"
 # shellcheck source=scripts/lib/docker.sh
 source "$root/scripts/lib/docker.sh"
+cluster=
 clean_up() {
     trap '' INT TERM
     # The shell would name each job that ends here.
     exec 2>/dev/null
     end_processes
+    if [ -n "$cluster" ]; then kind-up down --yes --config cluster.yaml >/dev/null; fi
     stop_docker
     rm -rf "$work"
 }

@@ -129,6 +129,43 @@ if has helm "rendering the chart"; then
     expect 0 "helm template shop checkout/charts/demo-app --values checkout/$values | grep -E 'image:|nodePort:'"
 fi
 
+# ── a cluster, asked by the real kubectl ──────────────────────────────────────────────────────
+if command -v helm >/dev/null && has kubectl "the cluster under kubectl"; then
+    dev_port=$(free_port)
+    dev_port=$((30000 + dev_port % 2700))
+    mkdir -p checkout/rendered
+    helm template shop checkout/charts/demo-app --skip-tests --namespace dev --values "checkout/$values" \
+        --set service.nodePort="$dev_port" --set serviceMonitor.enabled=false >checkout/rendered/dev.yaml
+    git -C checkout add --all
+    git -C checkout commit --quiet --message "dev: rendered"
+    git -C checkout push --quiet origin main
+    # The sync reads the repository from the disk: it has no use for credentials here.
+    sed -n '1,/^---/p' "$root/scripts/demo/applications.yaml" | sed "s|REMOTE|file://$work/remotes/shop.git|; s|path: dev|path: rendered|; /^---/d" >applications.yaml
+    cat >cluster.yaml <<CONFIG
+kind-up:
+  provider: embedded
+  cluster: e2e
+  state_dir: $work/cluster
+  root_app: ""
+  manifests: [applications.yaml]
+  embedded:
+    images:
+      ghcr.io/autoscaleops/demo-app: {program: $target/debug/demo-app}
+    git_period: 1s
+    sync_period: 2s
+CONFIG
+    step "The rendered chart runs in the embedded cluster"
+    # shellcheck disable=SC2034 # read when cleaning up
+    cluster=up
+    expect 0 "kind-up up --config cluster.yaml"
+    KUBECONFIG=$(kind-up kubeconfig --path --config cluster.yaml)
+    export KUBECONFIG
+    expect 0 "kubectl rollout status deployment --namespace dev --timeout 60s"
+    expect 0 "kubectl get nodes,deployments,pods,services,hpa --namespace dev"
+    expect 0 "kubectl describe hpa --namespace dev | head -n 20"
+    expect 0 "curl --silent --max-time 5 http://127.0.0.1:$dev_port/version"
+fi
+
 # ── the workload itself ───────────────────────────────────────────────────────────────────────
 app_port=$(free_port)
 beside app env APP_VERSION=1.2.3 demo-app --listen "127.0.0.1:$app_port"
