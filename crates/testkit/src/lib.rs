@@ -13,6 +13,7 @@
     reason = "a library of tests: it starts programs, reads the environment and fails by panicking"
 )]
 
+pub mod apiserver;
 pub mod background;
 pub mod command;
 pub mod git_http;
@@ -22,6 +23,7 @@ pub mod skips;
 pub mod stub;
 pub mod wait;
 
+pub use apiserver::ApiServer;
 pub use background::Background;
 pub use command::{built, command, home, root};
 pub use git_http::GitHttp;
