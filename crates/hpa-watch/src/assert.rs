@@ -6,11 +6,13 @@ use autoscaleops_core::{
     Console, Failure, Finding, Level, Report, Subject, Verdict, cluster::ClusterArgs, time::Span,
 };
 
+use jiff::Timestamp;
+
 use crate::{
     details::{Assertion, Details},
     expectation::{Evidence, Expectations, Outcome, overall},
     live::{self, Selection},
-    recording::{self, Line},
+    recording::{self, Entry, Line},
     timeline::Timeline,
 };
 
@@ -94,7 +96,7 @@ fn of_cluster(
     };
     let expectations = &args.expectations;
     let _spinner = console.spinner(&format!("watching {name}"));
-    live::follow(cluster, &selection, Some(timeout), |line| {
+    let reason = live::follow(cluster, &selection, Some(timeout), |line| {
         lines.push(line);
         // More evidence can only help while something is undecided and nothing has failed.
         let Ok(timeline) = Timeline::of(&lines, Some(&name)) else {
@@ -114,6 +116,13 @@ fn of_cluster(
             live::Next::Go
         }
     })?;
+    // What was watched reaches up to now, also where nothing changed.
+    lines.push(Line {
+        at: Timestamp::now(),
+        entry: Entry::End {
+            reason: reason.to_owned(),
+        },
+    });
     Ok(Timeline::of(&lines, Some(&name))?)
 }
 

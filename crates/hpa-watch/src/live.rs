@@ -37,6 +37,8 @@ pub use self::trouble::explain;
 
 /// How often time is looked at while nothing happens.
 const TICK: Duration = Duration::from_millis(200);
+/// How long a server that says to be busy is asked again at the beginning.
+const PATIENCE: Duration = Duration::from_secs(15);
 /// A pause before a watch is built anew.
 const AGAIN: Duration = Duration::from_millis(500);
 
@@ -145,7 +147,7 @@ impl<'a, H: FnMut(Option<Line>) -> Next> Follower<'a, H> {
     ) -> Result<Self, Failure> {
         let client = &cluster.client;
         // The first call tells whether there is a cluster at all.
-        let version = match client.apiserver_version().await {
+        let version = match version(client).await {
             Ok(version) => Some(version),
             Err(kube::Error::Api(status)) if matches!(status.code, 401 | 403 | 404) => None,
             Err(err) => return Err(explain(&err, cluster, "the version")),
@@ -275,14 +277,18 @@ impl<'a, H: FnMut(Option<Line>) -> Next> Follower<'a, H> {
             }
             Message::Event(event) => lines.extend(self.event(&event, at)),
             Message::Lost(what, err) => {
-                if what == "autoscalers" && !self.has_listed {
+                let since = self.lost.entry(what).or_insert_with(Instant::now);
+                let is_patient = is_passing(&err) && since.elapsed() < PATIENCE;
+                if what == "autoscalers" && !self.has_listed && !is_patient {
                     let watcher::Error::InitialListFailed(err) = err else {
                         return Err(Failure::unavailable("cluster", err.to_string()));
                     };
                     return Err(explain(&err, self.cluster, "the autoscalers"));
                 }
                 tracing::info!("the watch of {what} is lost: {err}");
-                self.lost.entry(what).or_insert_with(Instant::now);
+                if what == "targets" {
+                    self.tracker.give_up_targets(at, &mut lines);
+                }
             }
             Message::Back(what) => {
                 if let Some(since) = self.lost.remove(what) {
@@ -401,6 +407,29 @@ impl<'a, H: FnMut(Option<Line>) -> Next> Follower<'a, H> {
             },
         })
     }
+}
+
+/// Asks for the server's version, a few times while it says to be busy.
+async fn version(
+    client: &Client,
+) -> Result<k8s_openapi::apimachinery::pkg::version::Info, kube::Error> {
+    for _ in 0..3 {
+        match client.apiserver_version().await {
+            Err(kube::Error::Api(status)) if is_busy(status.code) => {
+                tokio::time::sleep(AGAIN).await;
+            }
+            answer => return answer,
+        }
+    }
+    client.apiserver_version().await
+}
+
+fn is_busy(code: u16) -> bool {
+    matches!(code, 429 | 500 | 502 | 503 | 504)
+}
+
+fn is_passing(err: &watcher::Error) -> bool {
+    matches!(err, watcher::Error::InitialListFailed(kube::Error::Api(status)) if is_busy(status.code))
 }
 
 fn last_seen(event: &ClusterEvent) -> Option<Timestamp> {

@@ -17,6 +17,8 @@ use crate::{
 
 /// How often a controller syncs, in milliseconds; it writes nothing when nothing changed.
 const SYNC_MS: i64 = 15_000;
+/// How long a target is waited for at the beginning, in milliseconds.
+const TARGET_MS: i64 = 5_000;
 
 /// All autoscalers that were seen.
 #[derive(Debug, Default)]
@@ -41,6 +43,9 @@ struct Known {
     /// How many syncs in a row the controller did something else.
     disagreed: u32,
     last: Option<Point>,
+    /// Since when its target is waited for. Without it the sizes are those of the last sync, and
+    /// would be taken for the present.
+    waits_since: Option<Timestamp>,
 }
 
 impl Tracker {
@@ -61,7 +66,11 @@ impl Tracker {
 
     /// Takes an autoscaler as it is now.
     pub fn see(&mut self, name: &str, hpa: Hpa, at: Timestamp, lines: &mut Vec<Line>) {
-        let known = self.known.entry(name.to_owned()).or_default();
+        let shadows = self.shadows;
+        let known = self.known.entry(name.to_owned()).or_insert_with(|| Known {
+            waits_since: shadows.then_some(at),
+            ..Known::default()
+        });
         if known.manifest.is_null() || known.manifest["spec"] != hpa.spec {
             known.spec = spec_of(&hpa.spec).ok();
             if self.shadows {
@@ -96,7 +105,17 @@ impl Tracker {
     pub fn see_target(&mut self, name: &str, target: Target, at: Timestamp, lines: &mut Vec<Line>) {
         if let Some(known) = self.known.get_mut(name) {
             known.target = Some(target);
+            known.waits_since = None;
             known.emit(name, at, lines);
+        }
+    }
+
+    /// Goes on without the targets that are waited for: they cannot be seen.
+    pub fn give_up_targets(&mut self, at: Timestamp, lines: &mut Vec<Line>) {
+        for (name, known) in &mut self.known {
+            if known.waits_since.take().is_some() {
+                known.emit(name, at, lines);
+            }
         }
     }
 
@@ -119,6 +138,13 @@ impl Tracker {
         }
         let now = moment(at);
         for (name, known) in &mut self.known {
+            let is_late = known
+                .waits_since
+                .is_some_and(|since| now.0 - moment(since).0 >= TARGET_MS);
+            if is_late {
+                known.waits_since = None;
+                known.emit(name, at, lines);
+            }
             let due = known
                 .synced_at
                 .is_some_and(|last| now.0 - last.0 >= SYNC_MS + 1_000);
@@ -225,6 +251,9 @@ impl Known {
     }
 
     fn emit(&mut self, name: &str, at: Timestamp, lines: &mut Vec<Line>) {
+        if self.waits_since.is_some() {
+            return;
+        }
         let point = self.point();
         if self.last.as_ref() == Some(&point) {
             return;
