@@ -37,6 +37,7 @@ mod waiver;
 
 pub use details::GateDetails;
 pub use policy::{Flags, Settings};
+pub use scan::{Class, Severity, Status};
 
 use crate::{
     evidence::Expectations, feeds::Feeds, gate::Gate, input::Input, json::source::Source,

@@ -165,7 +165,7 @@ impl Default for Settings {
             artifact_types: vec!["container_image".to_owned()],
             allow_empty: false,
             max_report_bytes: 1 << 30,
-            max_listed: 5_000,
+            max_listed: 2_000,
             trivy: None,
             trivy_image: None,
             trivy_timeout: Span::seconds(600),
@@ -304,7 +304,7 @@ pub struct Flags {
     /// The greatest length of a report [default: 1073741824]
     #[arg(long, value_name = "BYTES", help_heading = "Evidence", global = true)]
     max_report_bytes: Option<u64>,
-    /// How many findings to list one by one [default: 5000]
+    /// How many findings to list one by one [default: 2000]
     #[arg(long, value_name = "N", help_heading = "Evidence", global = true)]
     max_listed: Option<usize>,
     /// The Trivy program to run [default: trivy]

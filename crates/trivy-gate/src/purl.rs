@@ -93,7 +93,40 @@ impl PackageUrl {
 
 /// Returns whether `text` is a package URL.
 pub(crate) fn is_valid(text: &str) -> bool {
-    PackageUrl::parse(text).is_ok()
+    is_common(text) || PackageUrl::parse(text).is_ok()
+}
+
+/// Returns whether `text` is a package URL of the common form, without taking it apart: reports
+/// have one in every finding.
+fn is_common(text: &str) -> bool {
+    let Some((kind, path)) = text.strip_prefix("pkg:").and_then(|it| it.split_once('/')) else {
+        return false;
+    };
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let (name, version) = path.split_once('@').unwrap_or((path, ""));
+    let plain = |it: &str| {
+        it.bytes()
+            .all(|it| it.is_ascii_alphanumeric() || b"-._~:".contains(&it))
+    };
+    // Percent-encoded plus signs and colons are frequent in versions.
+    let encoded = |it: &str| it.split("%2B").flat_map(|it| it.split("%3A")).all(plain);
+    let has_name = name.split('/').next_back().is_some_and(|it| !it.is_empty());
+    let keys_are_known = query.is_empty()
+        || query
+            .split('&')
+            .zip(["arch=", "distro=", "epoch="])
+            .all(|(it, key)| it.starts_with(key))
+            && query.bytes().filter(|it| *it == b'&').count() < 3;
+    matches!(
+        kind,
+        "deb" | "apk" | "rpm" | "npm" | "pypi" | "gem" | "maven" | "golang"
+    ) && has_name
+        && name.split('/').all(plain)
+        && encoded(version)
+        && keys_are_known
+        && query
+            .bytes()
+            .all(|it| it.is_ascii_alphanumeric() || b"-._=&".contains(&it))
 }
 
 fn adjust_namespace(kind: &str, namespace: String) -> String {
@@ -206,6 +239,28 @@ mod tests {
             "pkg:deb/debian/openssl#sub",
         ] {
             assert!(!url(other).covers(&found), "{other}");
+        }
+    }
+
+    #[test]
+    fn the_quick_look_never_accepts_what_the_slow_one_refuses() {
+        for text in [
+            "pkg:deb/debian/openssl@3.0.11-1~deb12u2?arch=amd64&distro=debian-12.8",
+            "pkg:deb/debian/libc6@2.36-9%2Bdeb12u5?arch=amd64&distro=debian-12.8&epoch=1",
+            "pkg:npm/lodash@4.17.4",
+            "pkg:golang/golang.org/x/net@v0.1.0",
+        ] {
+            assert!(is_common(text) && PackageUrl::parse(text).is_ok(), "{text}");
+        }
+        for text in [
+            "pkg:npm/",
+            "pkg:npm/x@1?arch=1&arch=2",
+            "pkg:npm/x%2",
+            "pkg:npm/x?a b=1",
+            "pkg:npm/x@%zz",
+            "pkg:npm/x?arch=a&distro=b&epoch=c&arch=d",
+        ] {
+            assert!(!is_common(text), "{text}");
         }
     }
 

@@ -74,7 +74,15 @@ shape!(
 shape!(
     OS,
     "OS",
-    ["Family": Text, "Name": Text, "EOSL": Flag, "Supplier": Text, "extended": Flag]
+    [
+        "Family": Text,
+        "Name": Text,
+        "EOSL": Flag,
+        "Supplier": Text,
+        "extended": Flag,
+        // The spelling of Trivy 0.43.
+        "Eosl": Flag,
+    ]
 );
 shape!(
     IMAGE_CONFIG,

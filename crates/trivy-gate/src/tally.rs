@@ -1,6 +1,9 @@
 //! All decisions on one report: counted, and listed as far as the list goes.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, HashSet},
+};
 
 use sha2::{Digest as _, Sha256};
 
@@ -34,7 +37,9 @@ pub(crate) struct Tally<'a> {
     /// The findings of the result that is being read, without Trivy's duplicates.
     current: HashMap<Print, Slot>,
     order: usize,
-    pub(crate) listed: Vec<Listed>,
+    /// How many findings were put on the list, by rank.
+    ranks: [usize; 10],
+    pub(crate) listed: Vec<Box<Listed>>,
     pub(crate) unlisted: u64,
     /// Findings that count, by class and severity.
     pub(crate) blocking: HashMap<(Class, Severity), u64>,
@@ -62,6 +67,8 @@ struct Slot {
     fixed: Box<str>,
     id: Print,
     order: usize,
+    /// Whether it belongs on the list, room or not.
+    is_wanted: bool,
     listed: Option<Box<Listed>>,
 }
 
@@ -76,6 +83,7 @@ impl<'a> Tally<'a> {
             limit,
             current: HashMap::new(),
             order: 0,
+            ranks: [0; 10],
             listed: Vec::new(),
             unlisted: 0,
             blocking: HashMap::new(),
@@ -180,10 +188,12 @@ impl Sink for Tally<'_> {
         {
             return;
         }
-        let room = self.listed.len() + self.current.len() < self.limit.saturating_mul(2)
-            || finding.severity == Severity::Critical
-                && self.listed.len() < self.limit.saturating_mul(2);
-        let listed = (self.is_listed(finding, &judgement.decision) && room).then(|| {
+        let is_wanted = self.is_listed(finding, &judgement.decision);
+        // One of a rank that fills the list already would be cut off again.
+        let rank = rank_of(&judgement.decision, finding.severity);
+        let has_room = self.ranks[..=rank].iter().sum::<usize>() < self.limit;
+        let listed = (is_wanted && has_room).then(|| {
+            self.ranks[rank] += 1;
             Box::new(Listed {
                 finding: finding.clone(),
                 target: target.name.clone(),
@@ -197,6 +207,7 @@ impl Sink for Tally<'_> {
             fixed: finding.fixed.as_str().into(),
             id: print(&[&finding.id]),
             order: self.order,
+            is_wanted,
             listed,
         };
         self.current.insert(key, slot);
@@ -227,8 +238,8 @@ impl Sink for Tally<'_> {
                 *self.missed.entry(number).or_default() += 1;
             }
             match slot.listed {
-                Some(listed) => self.listed.push(*listed),
-                None if slot.judgement.decision != Decision::Below => self.unlisted += 1,
+                Some(listed) => self.listed.push(listed),
+                None if slot.is_wanted => self.unlisted += 1,
                 None => {}
             }
         }
@@ -240,24 +251,30 @@ impl Sink for Tally<'_> {
     }
 }
 
-fn sort(listed: &mut [Listed]) {
-    listed.sort_by(|a, b| {
-        let rank = |it: &Listed| {
-            (
-                !it.judgement.decision.blocks(),
-                std::cmp::Reverse(it.finding.severity),
-            )
-        };
-        let name = |it: &Listed| {
-            (
-                it.finding.id.clone(),
-                it.finding.package.clone(),
-                it.finding.path.clone(),
-                it.target.clone(),
-            )
-        };
-        rank(a).cmp(&rank(b)).then_with(|| name(a).cmp(&name(b)))
-    });
+/// Returns the place in the order of importance: what counts first, the worst first.
+fn rank_of(decision: &Decision, severity: Severity) -> usize {
+    let severity = Severity::Critical as usize - severity as usize;
+    if decision.blocks() {
+        severity
+    } else {
+        severity + Severity::ALL.len()
+    }
+}
+
+fn sort(listed: &mut [Box<Listed>]) {
+    fn key(it: &Listed) -> (bool, Reverse<Severity>, &str, &str, &str, &str) {
+        let finding = &it.finding;
+        (
+            !it.judgement.decision.blocks(),
+            Reverse(finding.severity),
+            &finding.id,
+            &finding.package,
+            &finding.path,
+            &it.target,
+        )
+    }
+
+    listed.sort_by(|a, b| key(a).cmp(&key(b)));
 }
 
 /// The texts by which Trivy tells duplicates within one result (0.69 and later). It takes only

@@ -77,7 +77,7 @@ fn whole(reader: &mut Reader, scan: &mut Scan, sink: &mut dyn Sink) -> Result<()
             _ => reader.skip(schema::TRIVY.kind(key)),
         }),
         Ok("CreatedAt") => {
-            scan.created_at = timestamp(reader)?;
+            scan.created_at = timestamp(reader, &mut String::new())?;
             Ok(())
         }
         Ok("ArtifactName") => reader.text(&mut scan.artifact_name),
@@ -107,8 +107,8 @@ fn metadata(reader: &mut Reader, scan: &mut Scan) -> Result<()> {
             reader.record(&schema::OS, |reader, key| match key {
                 "Family" => reader.text(&mut os.family),
                 "Name" => reader.text(&mut os.name),
-                "EOSL" => {
-                    os.is_end_of_life = reader.flag()?;
+                "EOSL" | "Eosl" => {
+                    os.is_end_of_life |= reader.flag()?;
                     Ok(())
                 }
                 _ => reader.skip(schema::OS.kind(key)),
@@ -227,7 +227,7 @@ fn vulnerability(reader: &mut Reader, finding: &mut Finding, word: &mut String) 
             Ok(())
         }
         "PublishedDate" => {
-            finding.published = timestamp(reader)?;
+            finding.published = timestamp(reader, word)?;
             Ok(())
         }
         _ => reader.skip(schema::VULNERABILITY.kind(key)),
@@ -369,15 +369,14 @@ fn severity(reader: &mut Reader, word: &mut String) -> Result<Severity> {
     })
 }
 
-fn timestamp(reader: &mut Reader) -> Result<Option<jiff::Timestamp>> {
-    let mut word = String::new();
+fn timestamp(reader: &mut Reader, word: &mut String) -> Result<Option<jiff::Timestamp>> {
     if reader.peek()? == Some(b'n') {
         reader.skip(&Kind::Text)?;
         return Ok(None);
     }
-    reader.text(&mut word)?;
-    let Some(time) = time::parse(&word) else {
-        let word = text::shorten(&text::printable(&word), 40);
+    reader.text(word)?;
+    let Some(time) = time::parse(word) else {
+        let word = text::shorten(&text::printable(word), 40);
         let message = format!("`{word}` is not a time of RFC 3339");
         return Err(reader.error("not_trivy", message));
     };
