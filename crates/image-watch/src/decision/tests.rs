@@ -447,3 +447,91 @@ fn nothing_left_says_what_dropped_how_many() {
         "none of 3 tags may run; dropped by constraint 1, version 2"
     );
 }
+
+#[test]
+fn fluxs_rows_of_latest_versions_hold() {
+    const TIMES: &[&str] = &[
+        "1606234201",
+        "1606364286",
+        "1606334092",
+        "1606334284",
+        "1606334201",
+    ];
+    for (strategy, constraint, tags, expected) in [
+        (
+            "numerical",
+            None,
+            &["-62", "-88", "73", "72", "15", "16", "29", "-33", "-91"][..],
+            Some("73"),
+        ),
+        (
+            "numerical",
+            None,
+            &[
+                "47.40896403322944",
+                "53.47333823144817",
+                "-50.41072694704882",
+                "53.4",
+            ],
+            Some("53.47333823144817"),
+        ),
+        ("numerical", None, TIMES, Some("1606364286")),
+        ("numerical", None, &["1"], Some("1")),
+        ("numerical", None, &[], None),
+        // There an error; here what is no number is passed over.
+        ("numerical", None, &["0", "1a", "b"], Some("0")),
+        (
+            "alphabetical",
+            None,
+            &["16.04", "16.04.1", "16.10", "20.04", "20.10"],
+            Some("20.10"),
+        ),
+        (
+            "alphabetical",
+            None,
+            &["xenial", "yakkety", "zesty", "artful", "bionic"],
+            Some("zesty"),
+        ),
+        ("alphabetical", None, TIMES, Some("1606364286")),
+        (
+            "alphabetical",
+            None,
+            &["rel-1606234201", "rel-1606364286", "rel-1606334092"],
+            Some("rel-1606364286"),
+        ),
+        (
+            "alphabetical",
+            None,
+            &[
+                "2021-01-08T21-18-21Z",
+                "1990-01-08T00-20-00Z",
+                "2023-05-08T00-20-00Z",
+            ],
+            Some("2023-05-08T00-20-00Z"),
+        ),
+        (
+            "semver",
+            Some("1.0.x"),
+            &["1.0.0", "1.0.0.1", "1.0.0p", "1.0.1", "1.2.0", "0.1.0"],
+            Some("1.0.1"),
+        ),
+        (
+            "semver",
+            Some("1.0.x"),
+            &["v1.2.3", "v1.0.0", "v0.1.0"],
+            Some("v1.0.0"),
+        ),
+        (
+            "semver",
+            Some("1.0.x"),
+            &["b1.2.3", "b1.0.0", "b0.1.0"],
+            None,
+        ),
+        ("semver", Some("1.0.x"), &["1.2.0"], None),
+    ] {
+        let mut asked = Asked::new(tags);
+        asked.rule.strategy = strategy;
+        asked.rule.constraint = constraint;
+        assert_eq!(asked.tag().as_deref(), expected, "{strategy} {tags:?}");
+    }
+}

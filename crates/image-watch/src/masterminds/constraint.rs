@@ -301,6 +301,53 @@ mod tests {
         );
     }
 
+    /// The tables that the library tests itself with: constraint, version and whether it satisfies;
+    /// whether a version parses; how two versions stand.
+    #[derive(serde::Deserialize)]
+    struct Tables {
+        satisfied: Vec<(String, String, bool)>,
+        parses: Vec<(String, bool)>,
+        order: Vec<(String, String, i8)>,
+    }
+
+    #[test]
+    fn the_librarys_own_tables_hold() {
+        let text = include_str!("../../tests/fixtures/masterminds.json");
+        let tables: Tables = serde_json::from_str(text).unwrap();
+        assert!(tables.satisfied.len() >= 240 && tables.parses.len() > 40);
+        for (constraint, version, expected) in &tables.satisfied {
+            let constraint = Constraint::parse(constraint).unwrap();
+            let parsed = Version::parse(version).unwrap();
+            assert_eq!(
+                constraint.admits(&parsed),
+                *expected,
+                "{constraint:?} {version}"
+            );
+        }
+        for (version, expected) in &tables.parses {
+            assert_eq!(Version::parse(version).is_some(), *expected, "{version:?}");
+        }
+        for (one, two, expected) in &tables.order {
+            let order = Version::parse(one)
+                .unwrap()
+                .precedence(&Version::parse(two).unwrap());
+            assert_eq!(order as i8, *expected, "{one} {two}");
+        }
+    }
+
+    #[test]
+    fn ranges_are_rewritten_as_the_library_does() {
+        for (text, expected) in [
+            ("2 - 3", ">= 2, <= 3 "),
+            ("2 - 3, 2 - 3", ">= 2, <= 3 ,>= 2, <= 3 "),
+            ("2 - 3, 4.0.0 - 5.1", ">= 2, <= 3 ,>= 4.0.0, <= 5.1 "),
+            ("2 - 3 4.0.0 - 5.1", ">= 2, <= 3 >= 4.0.0, <= 5.1 "),
+            ("1.0.0 - 2.0.0 <=2.0.0", ">= 1.0.0, <= 2.0.0 <=2.0.0"),
+        ] {
+            assert_eq!(without_ranges(text), expected, "{text}");
+        }
+    }
+
     #[test]
     fn a_bare_number_is_told_from_other_constraints() {
         for (text, expected) in [

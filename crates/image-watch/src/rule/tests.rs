@@ -250,3 +250,92 @@ fn an_expression_that_is_none_is_told_in_one_line() {
     assert_eq!(error.to_string().lines().count(), 1, "{error}");
     assert!(error.to_string().contains("unclosed group"), "{error}");
 }
+
+#[test]
+fn fluxs_rows_of_filters_hold() {
+    const BUILDS: &[&str] = &[
+        "123-123.123.abcd123-debug",
+        "123-123.123.abcd123",
+        "123-123.123.abcd456-debug",
+        "123-123.123.abcd456",
+    ];
+    for (pattern, is_extract, tags, expected) in [
+        ("", false, &["a"][..], &["a"][..]),
+        (
+            "^ver",
+            false,
+            &["ver1", "ver2", "ver3", "rel1"],
+            &["ver1", "ver2", "ver3"],
+        ),
+        (
+            r"ver(\d+)",
+            true,
+            &["ver1", "ver2", "ver3", "rel1"],
+            &["1", "2", "3"],
+        ),
+        (
+            r"^(123-[0-9]+\.[0-9]+\.[a-z0-9]+-debug)",
+            false,
+            BUILDS,
+            &["123-123.123.abcd123-debug", "123-123.123.abcd456-debug"],
+        ),
+        (
+            r"^(?P<value>123-[0-9]+\.[0-9]+\.[a-z0-9]+[^-debug])",
+            true,
+            BUILDS,
+            &[
+                "123-123.123.abcd123",
+                "123-123.123.abcd123",
+                "123-123.123.abcd456",
+                "123-123.123.abcd456",
+            ],
+        ),
+        (
+            r"^(?P<value>123-[0-9]+\.[0-9]+\.[a-z0-9]+$)",
+            true,
+            BUILDS,
+            &["123-123.123.abcd123", "123-123.123.abcd456"],
+        ),
+    ] {
+        let rule = rule(|it| {
+            it.strategy = "alphabetical";
+            if is_extract {
+                it.extract = Some(pattern);
+            } else {
+                it.allow = Some(pattern);
+            }
+        });
+        // Flux keeps one tag of each extracted value, ours keep all and decide by name.
+        let kept: Vec<String> = tags
+            .iter()
+            .filter_map(|it| match rule.screen(it) {
+                Ok(Key::Text(text)) => Some(text),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(kept, expected, "{pattern}");
+    }
+}
+
+#[test]
+fn fluxs_rows_of_ranges_hold() {
+    for (constraint, expected) in [
+        ("1.0.x", true),
+        ("^1.0", true),
+        ("=1.0.0", true),
+        ("~1.0", true),
+        (">=1.0", true),
+        (">0,<2.0", true),
+        ("1.0.0p", false),
+        ("1x", false),
+        ("x1", false),
+        ("-1", false),
+        ("a", false),
+    ] {
+        let text = RuleText {
+            constraint: Some(constraint),
+            ..RuleText::default()
+        };
+        assert_eq!(Rule::read(&text).is_ok(), expected, "{constraint}");
+    }
+}
