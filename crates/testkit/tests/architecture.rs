@@ -36,8 +36,33 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("autoscaleops-testkit", &[]),
 ];
 
-/// The longest a source file may be. 250 lines is the aim.
+/// The longest the shipped part of a source file may be. 250 lines is the aim.
 const MOST_LINES: usize = 450;
+
+/// Files that are longer still and wait for their seam. None may join them.
+const LONGER: &[&str] = &[
+    "crates/core/src/process.rs",
+    "crates/hpa-watch/src/doctor/causes.rs",
+    "crates/hpa-watch/src/live.rs",
+    "crates/hpa/src/metric.rs",
+    "crates/hpa/src/reconcile.rs",
+    "crates/image-watch/src/decision.rs",
+    "crates/k6-engine/src/run.rs",
+    "crates/rehearsal/src/admission.rs",
+    "crates/rehearsal/src/api.rs",
+    "crates/rehearsal/src/fields.rs",
+    "crates/rehearsal/src/kubelet.rs",
+    "crates/rehearsal/src/objects.rs",
+    "crates/rehearsal/src/protobuf.rs",
+    "crates/rehearsal/src/resource.rs",
+    "crates/rehearsal/src/sync.rs",
+    "crates/rehearsal/src/table.rs",
+    "crates/rehearsal/src/workloads.rs",
+    "crates/testkit/src/registry.rs",
+    "crates/trivy-gate/src/gate.rs",
+    "crates/trivy-gate/src/json.rs",
+    "crates/trivy-gate/src/policy.rs",
+];
 
 #[test]
 fn arrows_between_our_packages_point_down() {
@@ -167,14 +192,26 @@ fn each_file_says_what_it_is_for() {
 
 #[test]
 fn no_source_file_outgrows_its_reader() {
-    let long = sources()
-        .into_iter()
-        .filter(|path| !is_test(path))
-        .filter(|path| fs::read_to_string(path).unwrap().lines().count() > MOST_LINES);
+    let (mut long, mut no_longer) = (Vec::new(), Vec::new());
+    for path in sources().into_iter().filter(|path| !is_test(path)) {
+        let name = path.strip_prefix(root()).unwrap().display().to_string();
+        let text = fs::read_to_string(&path).unwrap();
+        let lines = shipped(&text).lines().count();
+        match (lines > MOST_LINES, LONGER.contains(&name.as_str())) {
+            (true, false) => long.push(format!("{name}: {lines} lines")),
+            (false, true) => no_longer.push(name),
+            _ => {}
+        }
+    }
     assert_eq!(
-        names(long),
+        long.join("\n"),
         "",
         "these have more than {MOST_LINES} lines; find the seam in them"
+    );
+    assert_eq!(
+        no_longer.join("\n"),
+        "",
+        "these found their seam; take them off the list"
     );
 }
 
@@ -203,8 +240,7 @@ fn only_core_writes_to_the_streams_and_reads_the_environment() {
             continue;
         }
         let text = fs::read_to_string(&path).unwrap();
-        let shipped = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
-        for line in shipped
+        for line in shipped(&text)
             .lines()
             .filter(|line| !line.trim_start().starts_with("//"))
         {
@@ -267,6 +303,11 @@ fn sources() -> Vec<PathBuf> {
     assert!(found.len() > 20, "only {} files found", found.len());
     found.sort();
     found
+}
+
+/// The part of a file before its unit tests.
+fn shipped(text: &str) -> &str {
+    text.split("\n#[cfg(test)]\nmod tests").next().unwrap()
 }
 
 /// The paths below the root, one a line.
