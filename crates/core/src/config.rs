@@ -88,6 +88,13 @@ pub fn env(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
+/// Returns all environment variables that are Unicode, for programs that pass theirs on.
+pub fn environment() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
 /// Returns the section of `tool` with every layer applied. `flags` is a struct whose fields have
 /// the names of the section's keys; `None` and empty lists count as not given.
 ///

@@ -1,3 +1,7 @@
 //! Entry point.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    autoscaleops_core::cli::main::<k6_run::Cli>()
+}

@@ -1,0 +1,13 @@
+//! The JavaScript side: runtimes on stacks of their own, and what scripts find in them.
+
+mod fiber;
+mod modules;
+mod native;
+mod vm;
+mod vu;
+
+pub use fiber::{Fiber, Job, Outcome};
+pub use modules::{Modules, Unsupported};
+pub(crate) use native::{enter, md5_of};
+pub use vu::{Defaults, Level, Phase, Shared, StopReason, Vu};
+pub(crate) use vu::{SYSTEM_TAGS, system_tag, write};

@@ -1,0 +1,289 @@
+//! The modules of a script: found, compiled once, loaded by every virtual user.
+
+use std::{
+    collections::HashMap,
+    path::{Component, Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use rquickjs::{
+    Ctx, Exception, Module, Result,
+    loader::{ImportAttributes, Loader, Resolver},
+    module::{Declared, WriteOptions},
+};
+
+/// The modules that are built in.
+const BUILTIN: [(&str, &str); 8] = [
+    ("k6", include_str!("prelude/k6.js")),
+    ("k6/http", include_str!("prelude/http.js")),
+    ("k6/metrics", include_str!("prelude/metrics.js")),
+    ("k6/data", include_str!("prelude/data.js")),
+    ("k6/execution", include_str!("prelude/execution.js")),
+    ("k6/crypto", include_str!("prelude/crypto.js")),
+    ("k6/encoding", include_str!("prelude/encoding.js")),
+    ("k6/timers", include_str!("prelude/timers.js")),
+];
+
+/// Something that only the real k6 has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsupported {
+    /// What it is: `k6/browser`, an option.
+    pub construct: String,
+    /// The file that uses it.
+    pub file: PathBuf,
+    /// The line, counted from one.
+    pub line: usize,
+}
+
+/// The modules of a script.
+#[derive(Debug, Default)]
+pub struct Modules {
+    compiled: Mutex<HashMap<String, Arc<Vec<u8>>>>,
+}
+
+/// Returns what stands in the imports of `source`: the specifier and its line.
+pub(crate) fn imports(source: &str) -> Vec<(String, usize)> {
+    let mut found = Vec::new();
+    for (place, line) in source.lines().enumerate() {
+        let trimmed = line.trim_start();
+        if trimmed.starts_with("//") || trimmed.starts_with('*') {
+            continue;
+        }
+        for mark in ["from", "import", "require("] {
+            let mut rest = line;
+            while let Some(at) = rest.find(mark) {
+                let after = rest[at + mark.len()..].trim_start_matches([' ', '(', '\t']);
+                rest = &rest[at + mark.len()..];
+                let Some(quote) = after.chars().next().filter(|it| matches!(it, '\'' | '"')) else {
+                    continue;
+                };
+                if let Some((specifier, _)) = after[1..].split_once(quote)
+                    && !found
+                        .iter()
+                        .any(|it: &(String, usize)| it.0 == specifier && it.1 == place + 1)
+                {
+                    found.push((specifier.to_owned(), place + 1));
+                }
+            }
+        }
+    }
+    found
+}
+
+impl Modules {
+    /// Finds imports that only the real k6 has, in `entry` and the local modules that it uses.
+    pub fn scan(entry: &Path) -> Vec<Unsupported> {
+        let mut found = Vec::new();
+        let mut seen = Vec::new();
+        let mut open = vec![normal(entry)];
+        while let Some(file) = open.pop() {
+            if seen.contains(&file) {
+                continue;
+            }
+            seen.push(file.clone());
+            let Ok(source) = std::fs::read_to_string(&file) else {
+                continue;
+            };
+            let is_typescript = file.extension().is_some_and(|it| it == "ts");
+            if is_typescript {
+                found.push(Unsupported {
+                    construct: "TypeScript".to_owned(),
+                    file: file.clone(),
+                    line: 1,
+                });
+            }
+            for (specifier, line) in imports(&source) {
+                let is_local = specifier.starts_with('.')
+                    || specifier.starts_with('/')
+                    || specifier.starts_with("file:");
+                if is_local {
+                    open.push(locate(&file, &specifier));
+                } else if !BUILTIN.iter().any(|it| it.0 == specifier) {
+                    found.push(Unsupported {
+                        construct: specifier,
+                        file: file.clone(),
+                        line,
+                    });
+                }
+            }
+        }
+        found
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Vec<u8>>>> {
+        self.compiled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Loads the module `name`, compiled by this call or an earlier one.
+    pub(crate) fn load<'js>(&self, ctx: &Ctx<'js>, name: &str) -> Result<Module<'js, Declared>> {
+        let known = self.lock().get(name).cloned();
+        if let Some(bytes) = known {
+            // SAFETY: the bytes were written by this process, from a module that the same engine compiled.
+            return unsafe { Module::load(ctx.clone(), &bytes) };
+        }
+        let source = match BUILTIN.iter().find(|it| it.0 == name) {
+            Some((_, source)) => (*source).to_owned(),
+            None => std::fs::read_to_string(name).map_err(|err| {
+                Exception::throw_message(ctx, &format!("cannot read the module `{name}`: {err}"))
+            })?,
+        };
+        let module = Module::declare(ctx.clone(), name, adapt(name, source))?;
+        let options = WriteOptions {
+            strip_source: true,
+            ..WriteOptions::default()
+        };
+        let bytes = module.write(options)?;
+        self.lock().insert(name.to_owned(), Arc::new(bytes));
+        Ok(module)
+    }
+}
+
+/// Makes an ES module of what is none: JSON and CommonJS.
+fn adapt(name: &str, source: String) -> String {
+    let is_json = Path::new(name)
+        .extension()
+        .is_some_and(|it| it.eq_ignore_ascii_case("json"));
+    if is_json {
+        return format!("export default {source};");
+    }
+    if !is_common_js(&source) {
+        return source;
+    }
+    let mut names: Vec<&str> = Vec::new();
+    for mark in ["exports.", "module.exports."] {
+        for (at, _) in source.match_indices(mark) {
+            let rest = &source[at + mark.len()..];
+            let end = rest
+                .find(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '$')
+                .unwrap_or(rest.len());
+            let is_set = rest[end..].trim_start().starts_with('=')
+                && !rest[end..].trim_start().starts_with("==");
+            if end > 0 && is_set && rest[..end] != *"default" && !names.contains(&&rest[..end]) {
+                names.push(&rest[..end]);
+            }
+        }
+    }
+    // On one line before the source, so that its lines keep their numbers.
+    let mut module = format!(
+        "const module = {{ exports: {{}} }}; (function (module, exports, require) {{ {source}\n}})(module, module.exports, globalThis.require);\nexport const __cjs = module.exports; export default (module.exports.default ?? module.exports);\n"
+    );
+    for name in names {
+        module.push_str(&format!("export const {name} = module.exports.{name};\n"));
+    }
+    module
+}
+
+fn is_common_js(source: &str) -> bool {
+    let is_module = source.lines().any(|line| {
+        let line = line.trim_start();
+        line.starts_with("import ")
+            || line.starts_with("import{")
+            || line.starts_with("import'")
+            || line.starts_with("import\"")
+            || line.starts_with("export ")
+            || line.starts_with("export{")
+    });
+    !is_module && (source.contains("exports") || source.contains("require("))
+}
+
+/// Returns the file that `specifier` means in `from`.
+fn locate(from: &Path, specifier: &str) -> PathBuf {
+    let plain = specifier.strip_prefix("file://").unwrap_or(specifier);
+    let folder = from.parent().unwrap_or_else(|| Path::new("."));
+    normal(&folder.join(plain))
+}
+
+/// Removes `.` and `..` without asking the file system.
+pub(crate) fn normal(path: &Path) -> PathBuf {
+    let mut clean = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                clean.pop();
+            }
+            other => clean.push(other),
+        }
+    }
+    clean
+}
+
+/// Finds modules for the engine.
+pub(crate) struct Finder;
+
+impl Resolver for Finder {
+    fn resolve<'js>(
+        &mut self,
+        ctx: &Ctx<'js>,
+        base: &str,
+        name: &str,
+        _: Option<ImportAttributes<'js>>,
+    ) -> Result<String> {
+        if BUILTIN.iter().any(|it| it.0 == name) {
+            return Ok(name.to_owned());
+        }
+        let is_local =
+            name.starts_with('.') || name.starts_with('/') || name.starts_with("file://");
+        if is_local {
+            return Ok(locate(Path::new(base), name).to_string_lossy().into_owned());
+        }
+        Err(Exception::throw_message(
+            ctx,
+            &format!("the module \"{name}\" is not built into this engine: it needs the real k6"),
+        ))
+    }
+}
+
+/// Loads modules for the engine.
+pub(crate) struct Source(pub(crate) Arc<super::Shared>);
+
+impl Loader for Source {
+    fn load<'js>(
+        &mut self,
+        ctx: &Ctx<'js>,
+        name: &str,
+        _: Option<ImportAttributes<'js>>,
+    ) -> Result<Module<'js, Declared>> {
+        self.0.modules.load(ctx, name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn imports_are_found_with_their_lines() {
+        let source = "import http from 'k6/http';\nimport {\n a } from \"./a.js\";\n// import x from 'no';\nconst b = require('./b.js'); export * from './c.js';";
+        let found = imports(source);
+        let names: Vec<(&str, usize)> = found.iter().map(|it| (it.0.as_str(), it.1)).collect();
+        assert_eq!(
+            names,
+            [("k6/http", 1), ("./a.js", 3), ("./c.js", 5), ("./b.js", 5)]
+        );
+    }
+
+    #[test]
+    fn common_js_becomes_a_module_with_its_names() {
+        let module = adapt(
+            "/a.js",
+            "exports.options = {}; module.exports.default = function () {};".to_owned(),
+        );
+        assert!(module.contains("export const options"));
+        assert!(!module.contains("export const default"));
+        let already = "import a from 'k6'; export default () => { exports.x = 1 };";
+        assert_eq!(adapt("/a.js", already.to_owned()), already);
+    }
+
+    #[test]
+    fn paths_are_made_plain() {
+        assert_eq!(
+            locate(Path::new("/a/b/c.js"), "../d.js"),
+            Path::new("/a/d.js")
+        );
+        assert_eq!(
+            locate(Path::new("/a/b/c.js"), "file:///x/./y.js"),
+            Path::new("/x/y.js")
+        );
+    }
+}

@@ -1,0 +1,183 @@
+//! Files, modules, messages, the environment, and arrays that are shared.
+
+use std::{
+    path::Path,
+    rc::Rc,
+    sync::{Arc, PoisonError},
+};
+
+use rquickjs::{ArrayBuffer, Ctx, Function, IntoJs as _, Module, Object, Result, Value};
+
+use super::{Native, given, text_at, throw, undefined};
+use crate::js::{Level, Phase, Vu, modules};
+
+pub(super) const TABLE: &[(&str, Native)] = &[
+    ("open", open),
+    ("require", require),
+    ("console", console),
+    ("env", env),
+    ("sharedArray", shared_array),
+    ("sharedLength", shared_length),
+    ("sharedGet", shared_get),
+];
+
+/// Returns the file of the script that calls a native function.
+fn caller(ctx: &Ctx<'_>) -> Option<String> {
+    (1..3)
+        .filter_map(|level| ctx.script_or_module_name(level))
+        .filter_map(|it| it.to_string().ok())
+        .find(|it| it.starts_with('/'))
+}
+
+fn open<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {
+    if vu.phase.get() != Phase::Init {
+        return Err(throw(
+            ctx,
+            "The \"open()\" function is only available in the init stage (i.e. the global scope), see https://grafana.com/docs/k6/latest/using-k6/test-lifecycle for more information",
+        ));
+    }
+    let name = text_at(arguments, 0)?;
+    if name.is_empty() {
+        return Err(throw(ctx, "open() can't be used with an empty filename"));
+    }
+    let folder = caller(ctx).and_then(|it| Path::new(&it).parent().map(Path::to_owned));
+    let plain = name.strip_prefix("file://").unwrap_or(&name);
+    let path = modules::normal(
+        &folder
+            .unwrap_or_else(|| vu.shared.folder.clone())
+            .join(plain),
+    );
+    let known = || {
+        vu.shared
+            .files
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    };
+    let cached = known().get(&path).cloned();
+    let contents = match cached {
+        Some(contents) => contents,
+        None => {
+            let read = std::fs::read(&path)
+                .map_err(|err| throw(ctx, &format!("cannot open `{}`: {err}", path.display())))?;
+            let read = Arc::new(read);
+            known().insert(path, Arc::clone(&read));
+            read
+        }
+    };
+    if text_at(arguments, 1)? == "b" {
+        return Ok(ArrayBuffer::new_copy(ctx.clone(), contents.as_slice())?.into_value());
+    }
+    String::from_utf8_lossy(&contents).into_js(ctx)
+}
+
+fn require<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {
+    let name = text_at(arguments, 0)?;
+    if vu.phase.get() != Phase::Init {
+        return Err(throw(
+            ctx,
+            &format!(
+                "the \"require\" function is only available in the init stage, not for \"{name}\""
+            ),
+        ));
+    }
+    let is_local = name.starts_with('.');
+    let target = if is_local {
+        let folder = caller(ctx).and_then(|it| Path::new(&it).parent().map(Path::to_owned));
+        let path = modules::normal(
+            &folder
+                .unwrap_or_else(|| vu.shared.folder.clone())
+                .join(&name),
+        );
+        path.to_string_lossy().into_owned()
+    } else {
+        name
+    };
+    let namespace: Object<'js> = Module::import(ctx, target)?.finish()?;
+    let common: Option<Value<'js>> = namespace.get("__cjs")?;
+    Ok(common.unwrap_or_else(|| namespace.into_value()))
+}
+
+fn console<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {
+    let level = match text_at(arguments, 0)?.as_str() {
+        "debug" => Level::Debug,
+        "warning" => Level::Warning,
+        "error" => Level::Error,
+        _ => Level::Info,
+    };
+    (vu.shared.console)(level, &text_at(arguments, 1)?);
+    Ok(undefined(ctx))
+}
+
+fn env<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, _: &[Value<'js>]) -> Result<Value<'js>> {
+    let mut all = vu.shared.env.clone();
+    if let Some(scenario) = vu.scenario.borrow().as_ref() {
+        all.extend(scenario.plan.env.clone());
+    }
+    serde_json::to_string(&all)
+        .map_err(|err| throw(ctx, &err.to_string()))?
+        .into_js(ctx)
+}
+
+fn shared_array<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {
+    if vu.phase.get() != Phase::Init {
+        return Err(throw(
+            ctx,
+            "new SharedArray must be called in the init context",
+        ));
+    }
+    let name = text_at(arguments, 0)?;
+    let number = |place: usize| Ok(Value::new_number(ctx.clone(), place as f64));
+    let arrays = || {
+        vu.shared
+            .arrays
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    };
+    if let Some(place) = arrays().iter().position(|it| it.0 == name) {
+        return number(place);
+    }
+    let Some(make) = given(arguments, 1).and_then(Value::as_function) else {
+        return Err(throw(ctx, "a SharedArray needs a function"));
+    };
+    let elements: Vec<String> = Function::call(make, ())?;
+    let mut all = arrays();
+    // Another virtual user may have made it meanwhile.
+    if let Some(place) = all.iter().position(|it| it.0 == name) {
+        return number(place);
+    }
+    all.push((name, Arc::new(elements)));
+    number(all.len() - 1)
+}
+
+fn array_at<'js>(
+    vu: &Rc<Vu>,
+    ctx: &Ctx<'js>,
+    arguments: &[Value<'js>],
+) -> Result<Arc<Vec<String>>> {
+    let place = given(arguments, 0)
+        .and_then(Value::as_number)
+        .unwrap_or(-1.0);
+    let arrays = vu
+        .shared
+        .arrays
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    let found = arrays.get(place as usize).map(|it| Arc::clone(&it.1));
+    found.ok_or_else(|| throw(ctx, "there is no such SharedArray"))
+}
+
+fn shared_length<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {
+    let array = array_at(vu, ctx, arguments)?;
+    Ok(Value::new_number(ctx.clone(), array.len() as f64))
+}
+
+fn shared_get<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {
+    let array = array_at(vu, ctx, arguments)?;
+    let place = given(arguments, 1)
+        .and_then(Value::as_number)
+        .unwrap_or(-1.0);
+    match array.get(place as usize) {
+        Some(text) => text.as_str().into_js(ctx),
+        None => Ok(undefined(ctx)),
+    }
+}

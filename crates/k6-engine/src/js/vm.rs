@@ -1,0 +1,257 @@
+//! The life of a virtual user: its runtime is made, its script loaded, its functions called.
+
+use std::rc::Rc;
+
+use rquickjs::{
+    CatchResultExt as _, CaughtError, Context, Ctx, Exception, Function, Module, Object, Promise,
+    Runtime, Value, promise::PromiseState,
+};
+
+use super::{
+    Job, Outcome, Phase, Vu,
+    fiber::{Input, Op, STACK},
+    modules::{Finder, Source},
+    native,
+    vu::{Event, read},
+};
+
+/// What of a stack is kept for native functions under JavaScript.
+const NATIVE_STACK: usize = 192 << 10;
+
+const GLOBALS: &str = include_str!("prelude/globals.js");
+
+/// Runs on the virtual user's own stack until it is told to end.
+pub(super) fn live(vu: &Rc<Vu>, entry: &str) {
+    let (runtime, context) = match make(vu) {
+        Ok(made) => made,
+        Err(err) => {
+            vu.suspend(Op::Ready(Outcome::LoadFailed(err.to_string())));
+            return;
+        }
+    };
+    // SAFETY: the context is alive until the end of this function, is used on this stack only, and
+    // nothing else enters its runtime meanwhile.
+    let ctx = unsafe { Ctx::from_raw(context.as_raw()) };
+    update_stack(&ctx);
+    let loaded = load(vu, &ctx, entry);
+    match loaded {
+        Ok((exports, outcome)) => {
+            let mut outcome = outcome;
+            loop {
+                match vu.suspend(Op::Ready(outcome)) {
+                    Input::Run(job) => {
+                        vu.phase.set(Phase::Run);
+                        outcome = run(vu, &ctx, &exports, job);
+                    }
+                    _ => break,
+                }
+            }
+        }
+        Err(text) => {
+            vu.suspend(Op::Ready(Outcome::LoadFailed(text)));
+        }
+    }
+    drop(ctx);
+    drop(context);
+    runtime.set_interrupt_handler(None);
+}
+
+fn make(vu: &Rc<Vu>) -> rquickjs::Result<(Runtime, Context)> {
+    let runtime = Runtime::new()?;
+    runtime.set_max_stack_size(STACK - NATIVE_STACK);
+    runtime.set_memory_limit(vu.shared.memory_limit);
+    runtime.set_loader(Finder, Source(vu.shared.clone()));
+    let watched = Rc::clone(vu);
+    runtime.set_interrupt_handler(Some(Box::new(move || watched.must_end())));
+    let context = Context::full(&runtime)?;
+    Ok((runtime, context))
+}
+
+fn update_stack(ctx: &Ctx<'_>) {
+    // SAFETY: both calls only read and write fields of the runtime that belongs to this context.
+    unsafe {
+        rquickjs::qjs::JS_UpdateStackTop(rquickjs::qjs::JS_GetRuntime(ctx.as_raw().as_ptr()))
+    };
+}
+
+fn load<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, entry: &str) -> Result<(Object<'js>, Outcome), String> {
+    let globals = || -> rquickjs::Result<Module<'js, rquickjs::module::Evaluated>> {
+        native::install(ctx, vu)?;
+        ctx.eval::<(), _>(GLOBALS)?;
+        let module = vu.shared.modules.load(ctx, entry)?;
+        let (module, promise) = module.eval()?;
+        settle(vu, ctx, &promise)?;
+        Ok(module)
+    };
+    let module = globals().catch(ctx).map_err(|err| explain(&err))?;
+    let exports = || -> rquickjs::Result<(Object<'js>, Outcome)> {
+        let namespace = module.namespace()?;
+        let common: Option<Object<'js>> = namespace.get("__cjs")?;
+        let exports = common.unwrap_or(namespace);
+        let mut functions = Vec::new();
+        for name in exports.keys::<String>() {
+            let name = name?;
+            if exports.get::<_, Value<'js>>(name.as_str())?.is_function() {
+                functions.push(name);
+            }
+        }
+        let options: Value<'js> = exports.get("options")?;
+        let options = match ctx.json_stringify(options)? {
+            Some(text) => text.to_string()?,
+            None => "null".to_owned(),
+        };
+        Ok((exports, Outcome::Loaded { options, functions }))
+    };
+    exports().catch(ctx).map_err(|err| explain(&err))
+}
+
+fn run<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, exports: &Object<'js>, job: Job) -> Outcome {
+    let call = || -> rquickjs::Result<Option<String>> {
+        let (name, argument): (&str, Option<Value<'js>>) = match &job {
+            Job::Iteration(name) => (name, Some(setup_data(vu, ctx)?)),
+            Job::Setup => ("setup", None),
+            Job::Teardown => ("teardown", Some(setup_data(vu, ctx)?)),
+            Job::Summary(data) => ("handleSummary", Some(ctx.json_parse(data.as_str())?)),
+        };
+        let function: Option<Function<'js>> = exports.get(name)?;
+        let Some(function) = function else {
+            return match job {
+                Job::Iteration(_) => Err(Exception::throw_message(
+                    ctx,
+                    &format!("function '{name}' not found in exports"),
+                )),
+                _ => Ok(None),
+            };
+        };
+        let globals = ctx.globals();
+        globals.set("__VU", vu.id)?;
+        globals.set("__ITER", vu.iteration.get())?;
+        let mut returned: Value<'js> = match argument {
+            Some(argument) => function.call((argument,))?,
+            None => function.call(())?,
+        };
+        if let Some(promise) = returned.as_promise() {
+            let promise = promise.clone();
+            returned = settle(vu, ctx, &promise)?;
+        }
+        while vu.pending.get() > 0 || !vu.events.borrow().is_empty() {
+            turn(vu, ctx)?;
+        }
+        while ctx.execute_pending_job() {}
+        if matches!(job, Job::Iteration(_) | Job::Teardown) {
+            return Ok(None);
+        }
+        match ctx.json_stringify(returned)? {
+            Some(text) => Ok(Some(text.to_string()?)),
+            None => Ok(None),
+        }
+    };
+    let result = call();
+    let outcome = match result.catch(ctx) {
+        Ok(text) => Outcome::Done(text),
+        Err(_) if vu.must_end() => Outcome::Interrupted,
+        Err(err) => Outcome::Thrown(explain(&err)),
+    };
+    vu.events.borrow_mut().clear();
+    outcome
+}
+
+/// Returns what `setup` returned, one copy for each virtual user.
+fn setup_data<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>) -> rquickjs::Result<Value<'js>> {
+    let globals: Object<'js> = ctx.globals().get("__k6")?;
+    if globals.contains_key("data")? {
+        return globals.get("data");
+    }
+    let data = match read(&vu.shared.setup_data).as_deref() {
+        Some(text) => ctx.json_parse(text)?,
+        None => Value::new_undefined(ctx.clone()),
+    };
+    globals.set("data", data.clone())?;
+    Ok(data)
+}
+
+/// Waits until a promise is kept or broken, and serves timers and answers meanwhile.
+fn settle<'js>(
+    vu: &Rc<Vu>,
+    ctx: &Ctx<'js>,
+    promise: &Promise<'js>,
+) -> rquickjs::Result<Value<'js>> {
+    loop {
+        while ctx.execute_pending_job() {}
+        match promise.state() {
+            PromiseState::Pending if vu.pending.get() == 0 && vu.events.borrow().is_empty() => {
+                return Err(Exception::throw_message(
+                    ctx,
+                    "a promise is waited for that nobody will keep",
+                ));
+            }
+            PromiseState::Pending => turn(vu, ctx)?,
+            _ => break,
+        }
+    }
+    match promise.result() {
+        Some(result) => result,
+        None => Ok(Value::new_undefined(ctx.clone())),
+    }
+}
+
+/// Serves one event, waiting for it where there is none.
+fn turn<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>) -> rquickjs::Result<()> {
+    while ctx.execute_pending_job() {}
+    let mut event = vu.events.borrow_mut().pop_front();
+    if event.is_none() {
+        if vu.pending.get() == 0 {
+            return Ok(());
+        }
+        if matches!(vu.suspend(Op::Wait), Input::Cancel | Input::Stop) {
+            return Err(native::interrupted(ctx));
+        }
+        event = vu.events.borrow_mut().pop_front();
+    }
+    let Some(event) = event else {
+        return Ok(());
+    };
+    vu.pending.set(vu.pending.get().saturating_sub(1));
+    let shelf: Object<'js> = ctx
+        .globals()
+        .get::<_, Object<'js>>("__k6")?
+        .get("callbacks")?;
+    match event {
+        Event::Timer(id) => {
+            let callback: Function<'js> = shelf.get(id.to_string())?;
+            shelf.remove(id.to_string())?;
+            callback.call::<_, ()>(())?;
+        }
+        Event::Answer(id, response) => {
+            let callback: Function<'js> = shelf.get(id.to_string())?;
+            shelf.remove(id.to_string())?;
+            let response = native::response(ctx, *response)?;
+            callback.call::<_, ()>((response,))?;
+        }
+    }
+    while ctx.execute_pending_job() {}
+    Ok(())
+}
+
+/// Returns an exception as k6 logs it: the message, then the places.
+fn explain(err: &CaughtError<'_>) -> String {
+    match err {
+        CaughtError::Exception(exception) => {
+            let name: String = exception.get("name").unwrap_or_else(|_| "Error".to_owned());
+            let mut text = match exception.message() {
+                Some(message) if !message.is_empty() => format!("{name}: {message}"),
+                _ => name,
+            };
+            for line in exception.stack().unwrap_or_default().lines() {
+                text.push_str("\n\t");
+                text.push_str(line.trim());
+            }
+            text
+        }
+        CaughtError::Value(value) => match value.ctx().json_stringify(value.clone()) {
+            Ok(Some(text)) => text.to_string().unwrap_or_default(),
+            _ => "an exception".to_owned(),
+        },
+        CaughtError::Error(err) => err.to_string(),
+    }
+}

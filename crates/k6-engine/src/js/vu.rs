@@ -1,0 +1,445 @@
+//! What a virtual user knows and shares.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, HashMap, VecDeque},
+    path::PathBuf,
+    rc::Rc,
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    task::Waker,
+    time::Instant,
+};
+
+use corosensei::Yielder;
+use serde_json::Value;
+
+use super::{
+    fiber::{Input, Op},
+    modules::Modules,
+};
+use crate::{
+    http,
+    metrics::{Collector, Id, Shard, Tags},
+    run::{Control, ScenarioRun},
+};
+
+/// How much a message of a script weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Level {
+    Debug,
+    Info,
+    Warning,
+    Error,
+}
+
+/// Why a run ends early.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StopReason {
+    /// A script called `exec.test.abort`.
+    Script(String),
+    /// A threshold with `abortOnFail` was missed.
+    Threshold,
+    /// A signal.
+    Signal,
+}
+
+/// What a script is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// It is loaded: no requests yet.
+    Init,
+    /// It runs a function of the script.
+    Run,
+}
+
+/// Where a script's messages go.
+type Console = Box<dyn Fn(Level, &str) + Send + Sync>;
+
+/// What all virtual users of a run share.
+pub struct Shared {
+    /// The modules, compiled once.
+    pub modules: Modules,
+    /// The environment that scripts see.
+    pub env: BTreeMap<String, String>,
+    /// The metrics. Set when the options are known; before, only the registry is used.
+    pub collector: RwLock<Option<Arc<Collector>>>,
+    /// The metrics that scripts make while they are loaded.
+    pub registry: crate::metrics::Registry,
+    /// Where requests go.
+    pub http: RwLock<Option<Arc<http::Shared>>>,
+    /// The options as scripts may read them.
+    pub options: RwLock<Value>,
+    /// Defaults of requests.
+    pub defaults: RwLock<Defaults>,
+    /// Where messages go.
+    pub console: Console,
+    /// The folder that `open` starts from.
+    pub folder: PathBuf,
+    /// Arrays that are made once, each element as JSON.
+    pub arrays: Mutex<Vec<(String, Arc<Vec<String>>)>>,
+    /// Files that were opened.
+    pub files: Mutex<HashMap<PathBuf, Arc<Vec<u8>>>>,
+    /// When the run began.
+    pub started: RwLock<Instant>,
+    /// Whether everything is to stop now.
+    pub stopping: AtomicBool,
+    /// Why.
+    pub reason: Mutex<Option<StopReason>>,
+    /// Whether the script marked the run as failed, and how it put it.
+    pub marked_failed: Mutex<Option<String>>,
+    /// Iterations that ended by themselves.
+    pub completed: AtomicU64,
+    /// Iterations that were stopped.
+    pub interrupted: AtomicU64,
+    /// Iterations that ended with an exception.
+    pub thrown: AtomicU64,
+    /// The first exception.
+    pub first_thrown: Mutex<Option<String>>,
+    /// Virtual users that are running an iteration's scenario.
+    pub active: AtomicU64,
+    /// Virtual users that exist.
+    pub initialized: AtomicU64,
+    /// What `setup` returned, as JSON.
+    pub setup_data: RwLock<Option<String>>,
+    /// When the next request may begin, in nanoseconds from the start, where the rate is limited.
+    pub next_slot: AtomicU64,
+    /// Bytes that one runtime may use.
+    pub memory_limit: usize,
+}
+
+/// Defaults of requests, from the options.
+#[derive(Clone, Debug)]
+#[expect(
+    missing_docs,
+    reason = "they are k6's own names and meanings, written down in its documentation"
+)]
+pub struct Defaults {
+    pub max_redirects: u32,
+    pub discard_bodies: bool,
+    pub throw: bool,
+    pub batch: usize,
+    pub batch_per_host: usize,
+    pub cookies_reset: bool,
+    pub reuse_between_iterations: bool,
+    pub system_tags: u32,
+    pub tags: Vec<(String, String)>,
+    pub rps: Option<f64>,
+}
+
+impl Shared {
+    /// Waits until another request may begin, where their rate is limited.
+    pub(crate) async fn wait_for_slot(&self, per_second: f64) {
+        let step = (1e9 / per_second) as u64;
+        let now = read(&self.started).elapsed().as_nanos() as u64;
+        let taken = self
+            .next_slot
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |next| {
+                Some(next.max(now) + step)
+            });
+        let slot = taken.unwrap_or(0).max(now);
+        if slot > now {
+            tokio::time::sleep(std::time::Duration::from_nanos(slot - now)).await;
+        }
+    }
+
+    /// Stops everything. The first reason stands.
+    pub fn stop(&self, reason: StopReason) {
+        self.reason
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert(reason);
+        self.stopping.store(true, Ordering::SeqCst);
+    }
+
+    /// Returns whether everything is to stop.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+}
+
+/// The statuses that are no failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Expected {
+    Ranges(Vec<(u16, u16)>),
+    /// Nothing is judged.
+    Unjudged,
+}
+
+impl Expected {
+    pub(crate) fn judge(&self, status: u16) -> Option<bool> {
+        match self {
+            Self::Ranges(ranges) => Some(ranges.iter().any(|it| (it.0..=it.1).contains(&status))),
+            Self::Unjudged => None,
+        }
+    }
+}
+
+/// A callback that waits for an event.
+pub(crate) enum Event {
+    Timer(u64),
+    Answer(u64, Box<http::Response>),
+}
+
+/// A virtual user.
+pub struct Vu {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) shard: Arc<Mutex<Shard>>,
+    pub(crate) collector: RefCell<Option<Arc<Collector>>>,
+    pub(crate) client: RefCell<Option<Rc<http::Client>>>,
+    pub(crate) yielder: Cell<*const Yielder<Input, Op>>,
+    pub(crate) id: u64,
+    pub(crate) phase: Cell<Phase>,
+    pub(crate) iteration: Cell<u64>,
+    pub(crate) iteration_in_scenario: Cell<u64>,
+    pub(crate) iteration_in_test: Cell<u64>,
+    pub(crate) scenario: RefCell<Option<Arc<ScenarioRun>>>,
+    pub(crate) group: RefCell<String>,
+    pub(crate) tags: RefCell<Rc<Vec<(String, String)>>>,
+    pub(crate) jar: RefCell<Rc<RefCell<http::Jar>>>,
+    pub(crate) jars: RefCell<Vec<Rc<RefCell<http::Jar>>>>,
+    pub(crate) expected: RefCell<Rc<Expected>>,
+    pub(crate) random: Cell<u64>,
+    pub(crate) defaults: RefCell<Rc<Defaults>>,
+    /// Whether the running iteration must end now.
+    pub(crate) cancelled: Cell<bool>,
+    pub(crate) waker: RefCell<Option<Waker>>,
+    pub(crate) events: RefCell<VecDeque<Event>>,
+    pub(crate) event_waker: RefCell<Option<Waker>>,
+    pub(crate) pending: Cell<u64>,
+    pub(crate) next_event: Cell<u64>,
+    pub(crate) url_cache: RefCell<Option<(String, url::Url)>>,
+    /// Until when iterations may go on.
+    pub(crate) control: RefCell<Option<Arc<Control>>>,
+    /// Whether an iteration is running.
+    pub(crate) running: Cell<bool>,
+    /// Whether a stop of the run ends what it does: not so in `teardown` and `handleSummary`.
+    pub(crate) heeds_stop: Cell<bool>,
+}
+
+impl Vu {
+    /// Returns a virtual user that has not loaded its script.
+    pub fn new(shared: Arc<Shared>, shard: Arc<Mutex<Shard>>, id: u64) -> Rc<Self> {
+        let collector = read(&shared.collector).clone();
+        let client = read(&shared.http)
+            .clone()
+            .map(|it| Rc::new(http::Client::new(it)));
+        let defaults = read(&shared.defaults).clone();
+        let tags = defaults.tags.clone();
+        Rc::new(Self {
+            shard,
+            collector: RefCell::new(collector),
+            client: RefCell::new(client),
+            yielder: Cell::new(std::ptr::null()),
+            id,
+            phase: Cell::new(Phase::Init),
+            iteration: Cell::new(0),
+            iteration_in_scenario: Cell::new(0),
+            iteration_in_test: Cell::new(0),
+            scenario: RefCell::default(),
+            group: RefCell::default(),
+            tags: RefCell::new(Rc::new(tags)),
+            jar: RefCell::default(),
+            jars: RefCell::default(),
+            expected: RefCell::new(Rc::new(Expected::Ranges(vec![(200, 399)]))),
+            random: Cell::new(seed(id)),
+            defaults: RefCell::new(Rc::new(defaults)),
+            cancelled: Cell::new(false),
+            waker: RefCell::default(),
+            events: RefCell::default(),
+            event_waker: RefCell::default(),
+            pending: Cell::new(0),
+            next_event: Cell::new(0),
+            url_cache: RefCell::default(),
+            control: RefCell::default(),
+            heeds_stop: Cell::new(true),
+            running: Cell::new(false),
+            shared,
+        })
+    }
+
+    /// Ends the running iteration as soon as it does anything.
+    pub fn cancel(&self) {
+        if !self.cancelled.replace(true)
+            && let Some(waker) = self.waker.borrow_mut().take()
+        {
+            waker.wake();
+        }
+    }
+
+    /// Returns whether the running iteration has to end.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.cancelled.get()
+    }
+
+    /// Waits until the running iteration has to end.
+    pub(crate) fn cancellation(&self) -> impl Future<Output = ()> {
+        std::future::poll_fn(|cx| {
+            if self.cancelled.get() {
+                return std::task::Poll::Ready(());
+            }
+            let mut waker = self.waker.borrow_mut();
+            match waker.as_mut() {
+                Some(known) => known.clone_from(cx.waker()),
+                None => *waker = Some(cx.waker().clone()),
+            }
+            std::task::Poll::Pending
+        })
+    }
+
+    /// Adds a sample.
+    pub(crate) fn sample(&self, id: Id, value: f64, own: &[(&str, &str)]) {
+        let collector = self.collector.borrow();
+        let Some(collector) = collector.as_ref() else {
+            return;
+        };
+        let base = self.tags.borrow().clone();
+        let tags = Tags { base: &base, own };
+        crate::metrics::lock(&self.shard).add(collector, id, value, tags);
+    }
+
+    /// Replaces a tag of the virtual user, or removes it.
+    pub(crate) fn set_tag(&self, key: &str, value: Option<&str>) {
+        let mut tags = self.tags.borrow_mut();
+        let tags = Rc::make_mut(&mut tags);
+        tags.retain(|it| it.0 != key);
+        if let Some(value) = value {
+            tags.push((key.to_owned(), value.to_owned()));
+        }
+    }
+
+    /// Gives the virtual user to a scenario.
+    pub(crate) fn assign(&self, scenario: &Arc<ScenarioRun>) {
+        let same = self
+            .scenario
+            .borrow()
+            .as_ref()
+            .is_some_and(|it| Arc::ptr_eq(it, scenario));
+        if !same {
+            self.iteration_in_scenario.set(0);
+            *self.scenario.borrow_mut() = Some(Arc::clone(scenario));
+        }
+        let mut tags = self.defaults.borrow().tags.clone();
+        let system = self.defaults.borrow().system_tags;
+        let mut set = |key: &str, value: &str| {
+            tags.retain(|it: &(String, String)| it.0 != key);
+            tags.push((key.to_owned(), value.to_owned()));
+        };
+        for (key, value) in &scenario.plan.tags {
+            set(key, value);
+        }
+        if system & system_tag("scenario") != 0 {
+            set("scenario", &scenario.plan.name);
+        }
+        if system & system_tag("group") != 0 {
+            set("group", "");
+        }
+        *self.tags.borrow_mut() = Rc::new(tags);
+        self.group.borrow_mut().clear();
+    }
+
+    /// Hands the thread to others until `op` is done.
+    pub(crate) fn suspend(&self, op: Op) -> Input {
+        let yielder = self.yielder.get();
+        if yielder.is_null() {
+            return Input::Cancel;
+        }
+        // SAFETY: the pointer is set at the start of the fiber's body to the yielder that lives as
+        // long as this body, and reset at its end; native functions run only within it, on its stack.
+        let input = unsafe { &*yielder }.suspend(op);
+        input
+    }
+
+    /// Tells the virtual user that something it waits for has happened.
+    pub(crate) fn happened(&self, event: Event) {
+        self.events.borrow_mut().push_back(event);
+        if let Some(waker) = self.event_waker.borrow_mut().take() {
+            waker.wake();
+        }
+    }
+
+    /// Returns whether the running iteration must end, however busy it is.
+    pub(crate) fn must_end(&self) -> bool {
+        if self.cancelled.get() {
+            return true;
+        }
+        let control = self.control.borrow();
+        let over = control.as_ref().is_some_and(|it| it.is_over());
+        over || (self.heeds_stop.get() && self.shared.is_stopping())
+    }
+
+    /// Returns the jar with the number `id`. 0 is the virtual user's own.
+    pub(crate) fn find_jar(&self, id: usize) -> Option<Rc<RefCell<http::Jar>>> {
+        match id.checked_sub(1) {
+            None => Some(self.jar.borrow().clone()),
+            Some(place) => self.jars.borrow().get(place).cloned(),
+        }
+    }
+
+    /// Parses an address. Most scripts ask for the same one again.
+    pub(crate) fn parse_url(&self, text: &str) -> Result<url::Url, url::ParseError> {
+        let mut cache = self.url_cache.borrow_mut();
+        if let Some((known, url)) = cache.as_ref()
+            && known == text
+        {
+            return Ok(url.clone());
+        }
+        let url = url::Url::parse(text)?;
+        *cache = Some((text.to_owned(), url.clone()));
+        Ok(url)
+    }
+
+    /// Returns 64 random bits.
+    pub(crate) fn random_bits(&self) -> u64 {
+        // SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators".
+        let state = self.random.get().wrapping_add(0x9E37_79B9_7F4A_7C15);
+        self.random.set(state);
+        let mut bits = state;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        bits ^ (bits >> 31)
+    }
+}
+
+fn seed(id: u64) -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH);
+    since.map_or(0, |it| it.as_nanos() as u64) ^ id.wrapping_mul(0xD1B5_4A32_D192_ED03)
+}
+
+/// The tags that the engine sets, in the order of their bits.
+pub(crate) const SYSTEM_TAGS: [&str; 17] = [
+    "proto",
+    "subproto",
+    "status",
+    "method",
+    "url",
+    "name",
+    "group",
+    "check",
+    "error",
+    "error_code",
+    "tls_version",
+    "scenario",
+    "service",
+    "expected_response",
+    "iter",
+    "vu",
+    "ip",
+];
+
+/// Returns the bit of a tag that the engine sets.
+pub(crate) fn system_tag(name: &str) -> u32 {
+    let place = SYSTEM_TAGS.iter().position(|it| *it == name);
+    place.map_or(0, |it| 1 << it)
+}
+
+pub(crate) fn read<T>(lock: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(crate) fn write<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
+}

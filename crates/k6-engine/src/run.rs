@@ -1,0 +1,578 @@
+//! A run: the script is loaded, its scenarios are carried out, its thresholds judged.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    io::Write,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc,
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::{
+    http,
+    js::{Fiber, Level, Modules, Outcome, Shared, StopReason, Vu},
+    metrics::{Collector, Kind, Registry, Shard, Sink, Tags, Totals, Trend, VUS, VUS_MAX},
+    options::{Options, Scenario},
+};
+
+mod arrival;
+mod control;
+mod coordinator;
+mod schedule;
+mod worker;
+
+pub use control::{Control, ScenarioRun};
+
+/// How a script is loaded.
+pub struct Source {
+    /// The script.
+    pub path: PathBuf,
+    /// What it finds in `__ENV`.
+    pub env: BTreeMap<String, String>,
+    /// Where its messages go.
+    pub console: Box<dyn Fn(Level, &str) + Send + Sync>,
+    /// Bytes that the runtime of one virtual user may use.
+    pub memory_limit: usize,
+}
+
+/// Why a run has no result.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum RunError {
+    /// The script could not be loaded or used: it throws, or is none.
+    #[error("{0}")]
+    Script(String),
+    /// The options cannot be used.
+    #[error("{0}")]
+    Options(String),
+    /// The system refuses something: a file, a thread, memory.
+    #[error("{0}")]
+    System(String),
+}
+
+/// A loaded script.
+pub struct Test {
+    shared: Arc<Shared>,
+    entry: Arc<str>,
+    /// The options that it exports.
+    pub options: Options,
+    /// The options that it exports, as they stand there.
+    pub raw_options: Value,
+    /// The functions that it exports.
+    pub functions: Vec<String>,
+}
+
+/// How a loaded script is run.
+pub struct Settings<'a> {
+    /// The options after everything that overrides those of the script.
+    pub options: Options,
+    /// The same as JSON, for `exec.test.options`.
+    pub options_json: Value,
+    /// What stands in `User-Agent` where the options do not say it.
+    pub user_agent: String,
+    /// Authorities to trust besides the system's, in PEM.
+    pub authorities: Option<PathBuf>,
+    /// How many threads run virtual users.
+    pub workers: usize,
+    /// Where each sample is written as a line of JSON.
+    pub lines: Option<Box<dyn Write + Send>>,
+    /// Asked often: whether the run is to end.
+    pub stop: &'a dyn Fn() -> bool,
+    /// Told every tenth of a second how it goes.
+    pub progress: &'a mut dyn FnMut(&Status, &mut Totals, &Collector),
+}
+
+/// How it goes.
+#[derive(Clone, Debug, Default)]
+pub struct Status {
+    /// Since the start.
+    pub elapsed: Duration,
+    /// Virtual users that run.
+    pub active: u64,
+    /// Virtual users that exist.
+    pub initialized: u64,
+    /// Iterations that ended by themselves.
+    pub completed: u64,
+    /// Iterations that were stopped.
+    pub interrupted: u64,
+    /// Each scenario's name, share that is done, and state in words.
+    pub scenarios: Vec<(String, f64, String)>,
+}
+
+/// A threshold with its result.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// The metric, with tags where it has some.
+    pub metric: String,
+    /// The condition.
+    pub source: String,
+    /// What it looks at, as `p(95)`.
+    pub label: String,
+    /// What was measured; `None` where there was nothing to measure.
+    pub value: Option<f64>,
+    /// How many samples there were.
+    pub samples: u64,
+    /// Whether k6 would say that it holds.
+    pub holds: bool,
+}
+
+/// How well the generator itself did.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Health {
+    /// 99 of 100 turns of the event loop came at most this many milliseconds late.
+    pub loop_lag_p99_ms: f64,
+    /// 99 of 100 arrivals started at most this many milliseconds late.
+    pub start_lag_p99_ms: Option<f64>,
+    /// Processor time over wall time and threads.
+    pub busy: f64,
+}
+
+/// A finished run.
+pub struct Finished {
+    /// All samples.
+    pub totals: Totals,
+    /// The metrics.
+    pub collector: Arc<Collector>,
+    /// From the start to the end.
+    pub duration: Duration,
+    /// The thresholds with their results.
+    pub thresholds: Vec<Judged>,
+    /// Why it ended early.
+    pub reason: Option<StopReason>,
+    /// What the script said when it marked the run as failed.
+    pub marked_failed: Option<String>,
+    /// Iterations that ended by themselves.
+    pub completed: u64,
+    /// Iterations that were stopped.
+    pub interrupted: u64,
+    /// Iterations that ended with an exception.
+    pub thrown: u64,
+    /// The first exception.
+    pub first_thrown: Option<String>,
+    /// What went wrong in `setup`.
+    pub setup: Option<Stumble>,
+    /// What went wrong in `teardown`.
+    pub teardown: Option<Stumble>,
+    /// What went wrong while virtual users were made.
+    pub broken: Option<String>,
+    /// What `setup` returned, as JSON.
+    pub setup_data: Option<String>,
+    /// What `handleSummary` returned: texts by the name of their stream or file.
+    pub summary: Option<serde_json::Map<String, Value>>,
+    /// How well the generator itself did.
+    pub health: Health,
+    /// The most virtual users that existed.
+    pub vus_max: u64,
+}
+
+/// What went wrong in `setup` or `teardown`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stumble {
+    /// It threw.
+    Thrown(String),
+    /// It took too long.
+    TimedOut(Duration),
+}
+
+/// Makes the data for `handleSummary` once everything is measured.
+pub type SummaryData<'a> = &'a dyn Fn(&mut Finished) -> String;
+
+impl Test {
+    /// Loads a script.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the script cannot be read, does not compile, or throws while it is loaded.
+    pub fn load(source: Source) -> Result<Self, RunError> {
+        let path = std::path::absolute(&source.path).unwrap_or_else(|_| source.path.clone());
+        let folder = path.parent().unwrap_or_else(|| Path::new("/")).to_owned();
+        let entry: Arc<str> = path.to_string_lossy().into();
+        let shared = Arc::new(Shared {
+            modules: Modules::default(),
+            env: source.env,
+            collector: RwLock::new(None),
+            registry: Registry::default(),
+            http: RwLock::new(None),
+            options: RwLock::new(Value::Null),
+            defaults: RwLock::new(worker::defaults(&Options::default())),
+            console: source.console,
+            folder,
+            arrays: Mutex::default(),
+            files: Mutex::new(HashMap::new()),
+            started: RwLock::new(Instant::now()),
+            stopping: AtomicBool::new(false),
+            reason: Mutex::default(),
+            marked_failed: Mutex::default(),
+            completed: AtomicU64::new(0),
+            interrupted: AtomicU64::new(0),
+            thrown: AtomicU64::new(0),
+            first_thrown: Mutex::default(),
+            active: AtomicU64::new(0),
+            initialized: AtomicU64::new(0),
+            setup_data: RwLock::new(None),
+            next_slot: AtomicU64::new(0),
+            memory_limit: source.memory_limit,
+        });
+        let outcome = worker::block_on({
+            let (shared, entry) = (Arc::clone(&shared), Arc::clone(&entry));
+            async move {
+                let vu = Vu::new(shared, Arc::default(), 0);
+                let control = Control::starting(Instant::now());
+                control.end(Duration::from_secs(60), Duration::ZERO);
+                *vu.control.borrow_mut() = Some(Arc::new(control));
+                match Fiber::new(vu, entry) {
+                    Ok(mut fiber) => fiber.load().await,
+                    Err(err) => Outcome::LoadFailed(err.to_string()),
+                }
+            }
+        })?;
+        match outcome {
+            Outcome::Loaded { options, functions } => {
+                let raw_options: Value = serde_json::from_str(&options).map_err(|err| {
+                    RunError::Options(format!("the script's options are not usable: {err}"))
+                })?;
+                Ok(Self {
+                    options: Options::parse(&raw_options).map_err(RunError::Options)?,
+                    raw_options,
+                    shared,
+                    entry,
+                    functions,
+                })
+            }
+            Outcome::LoadFailed(text) | Outcome::Thrown(text) => Err(RunError::Script(text)),
+            Outcome::Done(_) | Outcome::Interrupted => Err(RunError::Script(
+                "the script was not loaded within a minute".to_owned(),
+            )),
+        }
+    }
+
+    /// Runs the script. `summary` makes the data for its `handleSummary`, where it has one.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the options cannot be used; nothing has been sent then.
+    pub fn run(
+        self,
+        settings: Settings<'_>,
+        summary: SummaryData<'_>,
+    ) -> Result<Finished, RunError> {
+        let options = &settings.options;
+        let plan = options.plan().map_err(RunError::Options)?;
+        for scenario in &plan {
+            if !self.functions.contains(&scenario.exec) {
+                return Err(RunError::Options(format!(
+                    "function '{}' not found in exports: the scenario `{}` calls it",
+                    scenario.exec, scenario.name
+                )));
+            }
+        }
+        let thresholds = if options.no_thresholds == Some(true) {
+            Vec::new()
+        } else {
+            options.thresholds().map_err(RunError::Options)?
+        };
+        let registry = copy(&self.shared.registry);
+        let collector = Collector::new(registry, thresholds, settings.lines.is_some())
+            .map_err(RunError::Options)?;
+        let collector = Arc::new(collector);
+        let skip_verify = options.insecure_skip_tls_verify == Some(true);
+        let tls = http::configuration(skip_verify, settings.authorities.as_deref())
+            .map_err(RunError::Options)?;
+        self.prepare(&settings, &collector, tls);
+        let runs: Vec<Arc<ScenarioRun>> = plan
+            .into_iter()
+            .map(|it| Arc::new(ScenarioRun::new(it)))
+            .collect();
+        self.carry_out(settings, collector, runs, summary)
+    }
+
+    fn prepare(&self, settings: &Settings<'_>, collector: &Arc<Collector>, tls: http::Tls) {
+        use crate::js::write;
+        let options = &settings.options;
+        let hosts = options.hosts.iter().flatten();
+        let hosts = hosts
+            .map(|(name, target)| (name.clone(), crate::options::text_of(target)))
+            .collect();
+        *write(&self.shared.http) = Some(Arc::new(http::Shared {
+            tls,
+            user_agent: options
+                .user_agent
+                .clone()
+                .unwrap_or_else(|| settings.user_agent.clone()),
+            no_reuse: options.no_connection_reuse == Some(true),
+            hosts,
+            blocked: options.block_hostnames.clone().unwrap_or_default(),
+            resolved: Mutex::default(),
+        }));
+        *write(&self.shared.collector) = Some(Arc::clone(collector));
+        *write(&self.shared.defaults) = worker::defaults(options);
+        *write(&self.shared.options) = settings.options_json.clone();
+        *write(&self.shared.started) = Instant::now();
+    }
+
+    fn carry_out(
+        self,
+        mut settings: Settings<'_>,
+        collector: Arc<Collector>,
+        runs: Vec<Arc<ScenarioRun>>,
+        summary: SummaryData<'_>,
+    ) -> Result<Finished, RunError> {
+        let count = settings.workers.max(1);
+        let shards: Vec<Arc<Mutex<Shard>>> = (0..=count).map(|_| Arc::default()).collect();
+        let lag: Arc<Mutex<Trend>> = Arc::default();
+        let (ended, end) = mpsc::channel();
+        let (ask, asked) = mpsc::channel::<String>();
+        let job = coordinator::Job {
+            shared: Arc::clone(&self.shared),
+            entry: Arc::clone(&self.entry),
+            runs: runs.clone(),
+            shards: shards[..count].to_vec(),
+            options: settings.options.clone(),
+            functions: self.functions.clone(),
+            lag: Arc::clone(&lag),
+            summaries: asked,
+        };
+        let began = Instant::now();
+        let cpu = processor_time();
+        let coordinator = thread::Builder::new()
+            .name("k6-0".to_owned())
+            .spawn(move || coordinator::run(job, &ended))
+            .map_err(|err| RunError::System(format!("cannot start a thread: {err}")))?;
+        let mut totals = Totals::default();
+        let mut broken = None;
+        let (mut second, mut judged) = (0, 0);
+        let system = &shards[count];
+        let mut drained = |totals: &mut Totals| {
+            for shard in &shards {
+                let lines = totals.drain(&collector, shard);
+                if let Some(writer) = &mut settings.lines
+                    && !lines.is_empty()
+                    && writer.write_all(lines.as_bytes()).is_err()
+                {
+                    settings.lines = None;
+                }
+            }
+        };
+        let result = loop {
+            match end.recv_timeout(Duration::from_millis(100)) {
+                Ok(coordinator::Said::Broken(text)) => broken = Some(text),
+                Ok(coordinator::Said::Ended(result)) => break Some(result),
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+                Err(mpsc::RecvTimeoutError::Disconnected) => break None,
+            }
+            if (settings.stop)() {
+                self.shared.stop(StopReason::Signal);
+            }
+            let status = self.status(&runs, began.elapsed());
+            let seconds = began.elapsed().as_secs();
+            if seconds > second {
+                second = seconds;
+                gauges(system, &collector, &status);
+            }
+            drained(&mut totals);
+            if seconds >= judged + 2 {
+                judged = seconds;
+                self.abort_on_missed(&collector, &mut totals, began.elapsed());
+            }
+            (settings.progress)(&status, &mut totals, &collector);
+        };
+        let duration = result
+            .as_ref()
+            .map_or_else(|| began.elapsed(), |it| it.duration);
+        let status = self.status(&runs, duration);
+        if second == 0 {
+            gauges(system, &collector, &status);
+        }
+        drained(&mut totals);
+        (settings.progress)(&status, &mut totals, &collector);
+        let thresholds = judge(&collector, &mut totals, duration);
+        let result = result.unwrap_or_default();
+        let take = |slot: &Mutex<Option<String>>| {
+            slot.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        };
+        let reason = self
+            .shared
+            .reason
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let mut lag = lag.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut late = result.start_lag;
+        let wall = began.elapsed().as_secs_f64() * count as f64;
+        let mut finished = Finished {
+            totals,
+            collector: Arc::clone(&collector),
+            duration,
+            thresholds,
+            reason,
+            marked_failed: take(&self.shared.marked_failed),
+            completed: status.completed,
+            interrupted: status.interrupted,
+            thrown: self.shared.thrown.load(Ordering::Relaxed),
+            first_thrown: take(&self.shared.first_thrown),
+            setup: result.setup,
+            teardown: result.teardown,
+            broken,
+            setup_data: self
+                .shared
+                .setup_data
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
+            summary: None,
+            health: Health {
+                loop_lag_p99_ms: lag.percentile(0.99),
+                start_lag_p99_ms: (late.count() > 0).then(|| late.percentile(0.99)),
+                busy: (processor_time().saturating_sub(cpu)).as_secs_f64() / wall.max(1e-9),
+            },
+            vus_max: status.initialized,
+        };
+        // The script's own summary is made last, by the virtual user that ran `setup`.
+        if self.functions.iter().any(|it| it == "handleSummary")
+            && settings.options.no_summary != Some(true)
+        {
+            let data = summary(&mut finished);
+            if ask.send(data).is_ok()
+                && let Ok(coordinator::Said::Ended(result)) =
+                    end.recv_timeout(Duration::from_secs(120))
+            {
+                match result.summary {
+                    Some(Ok(text)) => finished.summary = serde_json::from_str(&text).ok(),
+                    Some(Err(text)) => (self.shared.console)(
+                        Level::Error,
+                        &format!("handleSummary() failed: {text}"),
+                    ),
+                    None => {}
+                }
+            }
+        }
+        drop(ask);
+        // A script that never returns cannot keep the process: the thread is left to end with it.
+        let patience = Instant::now();
+        while !coordinator.is_finished() && patience.elapsed() < Duration::from_secs(5) {
+            thread::sleep(Duration::from_millis(2));
+        }
+        Ok(finished)
+    }
+
+    fn status(&self, runs: &[Arc<ScenarioRun>], elapsed: Duration) -> Status {
+        let load = |value: &AtomicU64| value.load(Ordering::Relaxed);
+        Status {
+            elapsed,
+            active: load(&self.shared.active),
+            initialized: load(&self.shared.initialized),
+            completed: load(&self.shared.completed),
+            interrupted: load(&self.shared.interrupted),
+            scenarios: runs
+                .iter()
+                .map(|it| (it.plan.name.clone(), it.progress(), it.words()))
+                .collect(),
+        }
+    }
+
+    fn abort_on_missed(&self, collector: &Collector, totals: &mut Totals, elapsed: Duration) {
+        for (name, conditions) in &collector.thresholds {
+            for one in conditions.iter().filter(|it| it.abort_on_fail) {
+                let Some(sink) = find(collector, totals, name) else {
+                    continue;
+                };
+                let value = one.expression.observed(sink, elapsed.as_secs_f64());
+                if value.is_some_and(|it| !one.expression.holds(it)) && elapsed > one.delay {
+                    self.shared.stop(StopReason::Threshold);
+                }
+            }
+        }
+    }
+}
+
+fn copy(registry: &Registry) -> Registry {
+    let fresh = Registry::default();
+    for metric in registry.all() {
+        let _ = fresh.register(&metric.name, metric.kind, metric.contains);
+    }
+    fresh
+}
+
+fn gauges(shard: &Arc<Mutex<Shard>>, collector: &Collector, status: &Status) {
+    let tags = Tags {
+        base: &[],
+        own: &[],
+    };
+    let mut shard = crate::metrics::lock(shard);
+    shard.add(collector, VUS, status.active as f64, tags);
+    shard.add(collector, VUS_MAX, status.initialized as f64, tags);
+}
+
+/// Returns the samples that a threshold's name means.
+fn find<'a>(collector: &Collector, totals: &'a mut Totals, name: &str) -> Option<&'a mut Sink> {
+    if let Some(place) = collector.submetrics.iter().position(|it| it.name == name) {
+        return totals.subs.get_mut(place).and_then(Option::as_mut);
+    }
+    totals.sink(collector.registry.find(name)?)
+}
+
+fn judge(collector: &Collector, totals: &mut Totals, duration: Duration) -> Vec<Judged> {
+    let mut judged = Vec::new();
+    for (name, conditions) in &collector.thresholds {
+        let base = name.split('{').next().unwrap_or(name);
+        let kind = collector
+            .registry
+            .find(base)
+            .and_then(|it| collector.registry.get(it))
+            .map(|it| it.kind);
+        for one in conditions {
+            let mut empty = Sink::new(kind.unwrap_or(Kind::Counter));
+            let sink = find(collector, totals, name).unwrap_or(&mut empty);
+            let value = one.expression.observed(sink, duration.as_secs_f64());
+            judged.push(Judged {
+                metric: name.clone(),
+                source: one.expression.source.clone(),
+                label: one.expression.label(),
+                value,
+                samples: sink.count(),
+                holds: value.is_none_or(|it| one.expression.holds(it)),
+            });
+        }
+    }
+    judged
+}
+
+/// Returns the processor time that this process has used, zero where the system does not tell.
+fn processor_time() -> Duration {
+    let text = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
+    let main = text
+        .split(' ')
+        .next()
+        .and_then(|it| it.parse().ok())
+        .map(Duration::from_nanos);
+    let threads = std::fs::read_dir("/proc/self/task")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let sum: u64 = threads
+        .filter_map(|it| std::fs::read_to_string(it.path().join("schedstat")).ok())
+        .filter_map(|it| it.split(' ').next().and_then(|it| it.parse::<u64>().ok()))
+        .sum();
+    Duration::from_nanos(sum).max(main.unwrap_or_default())
+}
+
+/// Returns the most virtual users that the scenarios need at one time.
+fn needed_at_once(plan: &[Scenario]) -> u64 {
+    let end = |it: &Scenario| it.start + it.duration() + it.graceful_stop;
+    plan.iter()
+        .map(|one| {
+            let together = plan
+                .iter()
+                .filter(|it| it.start <= one.start && one.start < end(it));
+            together.map(Scenario::planned_vus).sum()
+        })
+        .max()
+        .unwrap_or(0)
+}
