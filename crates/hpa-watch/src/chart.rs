@@ -37,7 +37,7 @@ text{font-family:'DejaVu Sans',system-ui,sans-serif;font-size:11px}.big{font-siz
 
 /// The smallest chart that can be read.
 const MIN_WIDTH: f64 = 320.0;
-const LEFT: f64 = 40.0;
+const LEFT: f64 = 54.0;
 const RIGHT: f64 = 12.0;
 const TOP: f64 = 40.0;
 const PANEL: f64 = 150.0;
@@ -128,7 +128,8 @@ impl Frame<'_> {
             let end = self.timeline.command_ended.unwrap_or(self.timeline.end);
             let (x1, x2) = (self.x(begin), self.x(end));
             self.rect("load", (x1, x2), TOP, height, "load");
-            self.text("soft", x1 + 3.0, TOP - 4.0, "load");
+            let inside = x2.min(self.width - RIGHT) - 4.0;
+            self.text("soft right", inside.max(x1 + 30.0), TOP + 12.0, "load");
         }
         for (at, lasted_ms) in self.timeline.gaps.clone() {
             #[expect(clippy::cast_precision_loss, reason = "milliseconds of a recording")]
@@ -182,11 +183,7 @@ impl Frame<'_> {
         }
         let path = self.steps(|point| point.utilization.map(|value| y(f64::from(value))));
         let _ = write!(self.svg, "<path class=\"use\" d=\"{path}\"/>");
-        self.text("text", LEFT, top - 18.0 + 12.0, "");
-        self.legend(
-            top + 12.0,
-            "utilization seen by the controller, target and tolerance",
-        );
+        self.legend(top - 6.0, "utilization seen by the controller");
     }
 
     fn replicas(&mut self, top: f64) {
@@ -232,18 +229,11 @@ impl Frame<'_> {
             } else {
                 format!("−{}", -change)
             };
-            let above = y(f64::from(step.to.max(step.from))) - 5.0;
-            self.text(
-                "text mid",
-                x.min(self.width - RIGHT - 8.0),
-                above.max(top + 9.0),
-                &label,
-            );
+            let middle = f64::midpoint(y(f64::from(step.from)), y(f64::from(step.to)));
+            let x = (x + 5.0).min(self.width - RIGHT - 14.0);
+            self.text("text", x, middle + 4.0, &label);
         }
-        self.legend(
-            top - 6.0,
-            "replicas wanted (line), ready (area), bounds (dashed), asked for (rings)",
-        );
+        self.legend(top - 6.0, "wanted (line), ready (area), asked for (rings)");
     }
 
     /// Three strips: whether metrics are known, what holds, what limits.
@@ -257,12 +247,7 @@ impl Frame<'_> {
         self.legend(top - 6.0, "conditions");
         for (index, (name, read)) in (0_u8..).zip(strips) {
             let y = top + f64::from(index) * (STRIP + 6.0);
-            self.text(
-                "soft right",
-                LEFT - 5.0,
-                y + 13.0,
-                &name.chars().take(6).collect::<String>(),
-            );
+            self.text("soft right", LEFT - 5.0, y + 13.0, name);
             let mut runs: Vec<(Timestamp, Timestamp, Condition)> = Vec::new();
             for (at, point) in &self.timeline.points {
                 let Some(condition) = read(point) else {

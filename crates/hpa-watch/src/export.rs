@@ -72,7 +72,7 @@ pub fn html(timeline: &Timeline, outcomes: &[Outcome], lines: &str) -> String {
     let path = escape(&timeline.path());
     let _ = write!(
         page,
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>{name}: {path}</title><style>{PAGE_STYLE}</style></head><body>\n<h1>{name}: {path}</h1>\n<p>{} to {}, {} changes of size, {} turns</p>\n",
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>{name}: {path}</title><style>{PAGE_STYLE}</style></head><body>\n<h1>{name}: {path}</h1>\n<p>{} to {}, changes of size: {}, turns: {}</p>\n",
         timeline.start.strftime("%Y-%m-%d %H:%M:%S UTC"),
         timeline.end.strftime("%H:%M:%S UTC"),
         timeline.steps().len(),
