@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use autoscaleops_core::{Failure, stop};
+use autoscaleops_core::{Failure, failure, stop};
 
 use crate::details::Phase;
 
@@ -114,9 +114,12 @@ pub(crate) fn run(
                         Progress::Done
                     }
                     Err(err) => {
-                        board
-                            .error
-                            .get_or_insert(err.context(format!("`{}` failed", step.name)));
+                        // A failure that names its kind says more than the step it came from.
+                        let err = match failure::of(&err) {
+                            Some(_) => err,
+                            None => err.context(format!("the phase `{}` failed", step.name)),
+                        };
+                        board.error.get_or_insert(err);
                         Progress::Failed
                     }
                 };
@@ -334,7 +337,7 @@ mod tests {
         let (_, result) = run(steps, LONG, &|_| {});
         assert_eq!(
             format!("{:#}", result.unwrap_err()),
-            "`one` failed: no cluster"
+            "the phase `one` failed: no cluster"
         );
         assert_eq!(begun.load(Ordering::SeqCst), 0);
     }
@@ -356,6 +359,6 @@ mod tests {
         let err = run(steps, Duration::from_millis(10), &|_| {})
             .1
             .unwrap_err();
-        assert_eq!(autoscaleops_core::failure::code(&err), 11);
+        assert_eq!(failure::code(&err), 11);
     }
 }

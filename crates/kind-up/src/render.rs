@@ -169,7 +169,7 @@ mod tests {
                 phase("b", 500, 500, false),
                 phase("c", 999, 0, false),
             ],
-            36,
+            37,
         );
         assert_eq!(lines[0], "  a  ██████████                0.5 s");
         assert_eq!(lines[1], "  b            ░░░░░░░░░░      0.5 s");

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use autoscaleops_core::{Console, Failure, Report, Verdict, cluster::block_on, stop, text};
 
 use crate::{
@@ -68,6 +69,9 @@ pub(crate) fn up(run: &Run, console: &mut Console, wait: bool) -> anyhow::Result
         Provider::Embedded => embedded(run, console, run.timings, wait),
         Provider::Kind => {
             let spec = run.spec()?;
+            run.state
+                .create()
+                .with_context(|| format!("cannot make `{}`", run.state.folder().display()))?;
             let outcome = kind::up::up(&spec, &options, console)?;
             on_cluster(run, console, outcome)
         }

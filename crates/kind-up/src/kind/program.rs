@@ -142,6 +142,9 @@ fn finish(run: Run) -> anyhow::Result<Output> {
     let program = run.program();
     match run.capture().and_then(Output::check) {
         Ok(output) => Ok(output),
+        Err(err) if err.is_missing() => Err(err.into_unavailable(
+            "install kind: https://kind.sigs.k8s.io/docs/user/quick-start, or use `--provider embedded`, which needs none",
+        )),
         Err(err) => {
             let (kind, hint) = advice(&err.to_string());
             let failure =

@@ -313,7 +313,11 @@ impl BringUp<'_> {
             let path = self.spec.home.join("kind.yaml");
             let text = config::render(self.spec, &self.node_image);
             file::replace_private(&path, text.as_bytes())?;
-            return program::create(name, &path, &self.spec.kubeconfig(), left);
+            program::create(name, &path, &self.spec.kubeconfig(), left)?;
+            // kind makes it private; an older umask or a kept file may not have.
+            let private = fs_err::read(self.spec.kubeconfig())?;
+            file::replace_private(&self.spec.kubeconfig(), &private)?;
+            return Ok(());
         }
         if !self.stopped.is_empty() {
             docker::start(&self.stopped)?;

@@ -1,0 +1,213 @@
+//! The way that ends with a cluster.
+
+use std::fs;
+
+use crate::machine::{Machine, TOKEN};
+
+#[test]
+fn a_first_run_makes_the_cluster_and_a_second_one_changes_nothing() {
+    let machine = Machine::new();
+    machine.start_cluster();
+    let (code, report) = machine.run(&["up", "--timings"]);
+    assert_eq!(code, 0, "{report:#}");
+    assert_eq!(report["outputs"]["changed"], true);
+    assert_eq!(report["outputs"]["healthy"], 1);
+    assert_eq!(report["details"]["applications"][0]["name"], "root");
+
+    // kind got our configuration, our kubeconfig, and no wait of its own.
+    let created = fs::read_to_string(machine.path("created.yaml")).unwrap();
+    assert!(
+        created.contains("listenAddress: \"127.0.0.1\"")
+            && created.contains("serializeImagePulls: false")
+    );
+    let create: Vec<String> = machine
+        .stubs
+        .calls("kind")
+        .into_iter()
+        .filter(|it| it.starts_with("create"))
+        .collect();
+    assert!(
+        create.len() == 1
+            && create[0].contains("--wait 0s")
+            && create[0].contains("state/autoscaleops"),
+        "{create:?}"
+    );
+
+    // Images are pulled while the nodes boot, and loaded after that, once.
+    let time = |name: &str| {
+        let text = fs::read_to_string(machine.path(name)).unwrap();
+        text.lines().next().unwrap().parse::<u128>().unwrap()
+    };
+    assert!(
+        time("pull.begin") < time("create.end"),
+        "pulls waited for the cluster"
+    );
+    let docker = machine.stubs.calls("docker");
+    assert!(
+        docker
+            .iter()
+            .any(|it| it.starts_with("save --platform linux/amd64 -o ")
+                && it.contains("example.org/redis:7")),
+        "{docker:?}"
+    );
+    assert!(
+        machine
+            .stubs
+            .calls("kind")
+            .iter()
+            .any(|it| it.starts_with("load image-archive ")
+                && it.ends_with("--nodes test-control-plane"))
+    );
+
+    // The phases overlap, and one chain of them is marked.
+    let phases = report["details"]["phases"].as_array().unwrap();
+    assert!(phases.len() >= 10 && phases.iter().any(|it| it["critical"] == true));
+
+    let before = machine.changing_calls();
+    let (code, report) = machine.run(&["up"]);
+    assert_eq!(
+        (code, &report["outputs"]["changed"]),
+        (0, &false.into()),
+        "{report:#}"
+    );
+    assert_eq!(machine.changing_calls(), before);
+}
+
+#[test]
+fn no_secret_is_in_an_argument_an_environment_or_an_answer() {
+    let machine = Machine::new();
+    machine.start_cluster();
+    let output = machine
+        .command(&["up", "-o", "json", "-vvv"])
+        .env("GITHUB_TOKEN", TOKEN)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    for text in [&output.stdout, &output.stderr] {
+        assert!(!String::from_utf8_lossy(text).contains(TOKEN));
+    }
+    for name in ["kind.env", "docker.env"] {
+        assert!(
+            !fs::read_to_string(machine.path(name))
+                .unwrap()
+                .contains(TOKEN),
+            "{name}"
+        );
+    }
+    for program in ["kind", "docker"] {
+        assert!(
+            !machine
+                .stubs
+                .calls(program)
+                .iter()
+                .any(|it| it.contains(TOKEN))
+        );
+    }
+    // And yet it arrived.
+    let journal = fs::read_dir(machine.path("behind")).unwrap();
+    let kept = journal
+        .filter_map(|it| fs::read(it.unwrap().path()).ok())
+        .any(|it| String::from_utf8_lossy(&it).contains("git-creds"));
+    assert!(kept, "the secret was not applied");
+}
+
+#[test]
+fn the_kubeconfig_is_private_and_the_users_own_stays_as_it_was() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let machine = Machine::new();
+    machine.start_cluster();
+    let own = machine.path("own-kubeconfig");
+    fs::write(&own, "current-context: production\n").unwrap();
+    machine
+        .command(&["up"])
+        .env("KUBECONFIG", &own)
+        .assert()
+        .success();
+    assert_eq!(
+        fs::read_to_string(&own).unwrap(),
+        "current-context: production\n"
+    );
+    let path = machine.path("state/autoscaleops/kind-up/test/kubeconfig");
+    assert_eq!(
+        fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    let text = machine
+        .command(&["kubeconfig", "--wsl", "172.20.0.1"])
+        .output()
+        .unwrap()
+        .stdout;
+    let text = String::from_utf8(text).unwrap();
+    assert!(
+        text.contains("https://172.20.0.1:") && text.contains("tls-server-name: localhost"),
+        "{text}"
+    );
+}
+
+#[test]
+fn stopped_nodes_are_started_and_nothing_else() {
+    let machine = Machine::new();
+    machine.start_cluster();
+    fs::write(machine.path("cluster"), "exited\n").unwrap();
+    let (code, report) = machine.run(&["up"]);
+    assert_eq!(
+        (code, &report["outputs"]["changed"]),
+        (0, &true.into()),
+        "{report:#}"
+    );
+    assert_eq!(machine.changing_calls(), ["start test-control-plane"]);
+}
+
+#[test]
+fn plan_changes_nothing_and_names_every_step() {
+    let machine = Machine::new();
+    let (code, report) = machine.run(&["plan"]);
+    assert_eq!(code, 0, "{report:#}");
+    assert_eq!(report["details"]["steps"][0]["subject"], "cluster test");
+    assert!(machine.changing_calls().is_empty());
+    assert!(!machine.path("cluster").exists());
+}
+
+#[test]
+fn a_cluster_that_differs_is_reported_and_made_anew_on_request_alone() {
+    let machine = Machine::new();
+    machine.start_cluster();
+    fs::write(machine.path("cluster"), "running\n").unwrap();
+    machine.write_configuration("127.0.0.2");
+    for command in ["plan", "up"] {
+        let (code, report) = machine.run(&[command]);
+        assert_eq!(code, 10, "{report:#}");
+        let drift = &report["details"]["drift"][0];
+        assert!(
+            drift["found"].as_str().unwrap().starts_with("127.0.0.1:"),
+            "{drift}"
+        );
+        assert!(machine.changing_calls().is_empty());
+    }
+    let (code, _) = machine.run(&["up", "--recreate"]);
+    assert_eq!(code, 0);
+    let calls = machine.stubs.calls("kind");
+    let position = |start: &str| calls.iter().position(|it| it.starts_with(start)).unwrap();
+    assert!(position("delete cluster --name test") < position("create cluster --name test"));
+}
+
+#[test]
+fn down_deletes_the_cluster_and_its_kubeconfig_and_is_safe_twice() {
+    let machine = Machine::new();
+    machine.start_cluster();
+    machine.command(&["up"]).assert().success();
+    let (code, report) = machine.run(&["down", "--yes"]);
+    assert_eq!((code, &report["outputs"]["deleted"]), (0, &true.into()));
+    assert!(
+        !machine
+            .path("state/autoscaleops/kind-up/test/kubeconfig")
+            .exists()
+    );
+    let (code, report) = machine.run(&["down", "--yes"]);
+    assert_eq!((code, &report["outputs"]["deleted"]), (0, &false.into()));
+}
