@@ -314,15 +314,11 @@ mod tests {
     fn the_librarys_own_tables_hold() {
         let text = include_str!("../../tests/fixtures/masterminds.json");
         let tables: Tables = serde_json::from_str(text).unwrap();
-        assert!(tables.satisfied.len() >= 240 && tables.parses.len() > 40);
-        for (constraint, version, expected) in &tables.satisfied {
-            let constraint = Constraint::parse(constraint).unwrap();
+        assert!(tables.satisfied.len() >= 237 && tables.parses.len() > 40);
+        for (text, version, expected) in &tables.satisfied {
+            let constraint = Constraint::parse(text).unwrap();
             let parsed = Version::parse(version).unwrap();
-            assert_eq!(
-                constraint.admits(&parsed),
-                *expected,
-                "{constraint:?} {version}"
-            );
+            assert_eq!(constraint.admits(&parsed), *expected, "{text} {version}");
         }
         for (version, expected) in &tables.parses {
             assert_eq!(Version::parse(version).is_some(), *expected, "{version:?}");

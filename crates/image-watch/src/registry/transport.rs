@@ -120,6 +120,7 @@ impl Repository {
             let answer = receive(request, call, self.host.settings.timeout)?;
             drop(permit);
             self.note_limits(&answer.headers);
+            tracing::debug!(method = %call.method, url = %shown(call.url), status = answer.status.as_u16(), "asked");
             let status = answer.status;
             if status.is_success() {
                 // A body that breaks off or lies may be whole the next time.
@@ -217,6 +218,16 @@ impl Call<'_> {
             }
             Some(Authorization::Bearer(token)) => request.bearer_auth(token.expose()),
         }
+    }
+}
+
+/// Returns an address without what a token server might put into its query.
+fn shown(url: &Url) -> String {
+    let query = url.query().filter(|_| url.path().starts_with("/v2/"));
+    let host = url.host_str().unwrap_or_default();
+    match query {
+        Some(query) => format!("{}://{host}{}?{query}", url.scheme(), url.path()),
+        None => format!("{}://{host}{}", url.scheme(), url.path()),
     }
 }
 
