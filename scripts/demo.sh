@@ -176,12 +176,10 @@ step "The same again changes nothing"
 expect 0 "trivy-gate clean.trivy.json -o json | tag-bump dev/shop.yaml --repo $remote --from - --push"
 shows "commits on the remote" "$(commits)" "$((before + 1))"
 
-load="k6-run run"
-[ -n "$(k6-run --version)" ] || load="k6 run --quiet"
 step "Load makes dev scale from 1 to 3 and back, and two tools judge it"
 KUBECONFIG=$(kind-up kubeconfig --path)
 export KUBECONFIG
-expect 0 "hpa-watch record -o scaling.jsonl --settle 12s -n dev shop -- $load $root/scripts/k6/autoscale.js -e BASE_URL=http://127.0.0.1:$dev_port -e DURATION=25s -e LOAD_MS=20 -e PATIENCE=3"
+expect 0 "hpa-watch record -o scaling.jsonl --settle 12s -n dev shop -- k6-run run $root/scripts/k6/autoscale.js -e BASE_URL=http://127.0.0.1:$dev_port -e DURATION=25s -e LOAD_MS=20 -e PATIENCE=3"
 expect 0 "hpa-watch assert shop -n dev --from scaling.jsonl --out '>=3 within 1m' --back '<=1 within 2m' --max-reversals 1"
 expect 0 "hpa-watch report scaling.jsonl --svg scaling.svg --html '$target/demo/scaling.html'"
 
