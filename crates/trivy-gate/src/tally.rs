@@ -39,6 +39,7 @@ pub(crate) struct Tally<'a> {
     order: usize,
     /// How many findings were put on the list, by rank.
     ranks: [usize; 10],
+    #[expect(clippy::vec_box, reason = "sorting moves pointers, not findings")]
     pub(crate) listed: Vec<Box<Listed>>,
     pub(crate) unlisted: u64,
     /// Findings that count, by class and severity.

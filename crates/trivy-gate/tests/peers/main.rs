@@ -6,6 +6,7 @@
     reason = "a test: it runs Trivy itself"
 )]
 
+mod divergences;
 mod generated;
 mod images;
 mod mutations;
