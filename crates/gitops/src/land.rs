@@ -25,6 +25,7 @@ mod library;
 mod local;
 mod prepare;
 mod program;
+mod said;
 mod transport;
 
 pub use commit::{Message, Signing};

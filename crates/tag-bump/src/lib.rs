@@ -33,26 +33,22 @@ use crate::{
 
 const EXAMPLES: &str = "\
 Examples:
-  tag-bump values.yaml --image ghcr.io/acme/shop --tag 1.4.0        edit in place, print the diff
-  tag-bump values.yaml --path image.tag --tag 1.4.0 --commit --push  and land it on the branch
+  tag-bump values.yaml --image ghcr.io/acme/shop --tag 1.4.0     edit in place, print the diff
+  tag-bump values.yaml --path image.tag --tag 1.4.0 --push       and land it on the branch
   tag-bump --repo https://github.com/acme/config.git dev/values.yaml \\
-      --image ghcr.io/acme/shop --tag 1.4.0                          the same without a checkout
-  trivy-gate scan.json -o json | tag-bump values.yaml --from - --commit --push
+      --image ghcr.io/acme/shop --tag 1.4.0                      the same without a checkout
+  trivy-gate scan.json -o json | tag-bump values.yaml --from - --push
   tag-bump kustomization.yaml --image shop --tag 1.4.0 --digest sha256:9f86…
-  tag-bump main.tf --marker shop --tag 1.4.0                         the line with `# tag-bump: shop`
-  tag-bump get values.yaml --image ghcr.io/acme/shop                 print the current tag
+  tag-bump main.tf --marker shop --tag 1.4.0                     where `# tag-bump: shop` stands
+  tag-bump get values.yaml --image ghcr.io/acme/shop             print the current tag
 
-Exit codes: 0 done or nothing to do, 10 the gate before it is closed or somebody else changed the
-value, 11 no report came, 2 the value is not found or not to be changed, 3 the remote refuses";
+Exit codes: 0 done or nothing to do, 10 the gate before it is closed or somebody else changed
+the value, 11 no report came, 2 the value is not found or not to be changed, 3 the remote refuses";
 
 /// Change one image tag byte-exactly and land it on a branch, race-safe
 #[derive(Debug, Parser)]
 #[command(name = "tag-bump", version = VERSION, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 pub struct Cli {
-    #[command(flatten)]
-    common: CommonArgs,
-    #[command(flatten)]
-    flags: Flags,
     /// The file to change; with `--repo` from the root of the repository
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
@@ -60,14 +56,18 @@ pub struct Cli {
     address: AddressArgs,
     #[command(flatten)]
     value: ValueArgs,
-    #[command(flatten)]
-    land: LandArgs,
     /// Take image and tag from reports of another tool, one a line; `-` is standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["tag", "value"], help_heading = "What it becomes")]
     from: Option<PathBuf>,
     /// With `--from`: write the digest of the report too
     #[arg(long, requires = "from", help_heading = "What it becomes")]
     pin: bool,
+    #[command(flatten)]
+    land: LandArgs,
+    #[command(flatten)]
+    flags: Flags,
+    #[command(flatten)]
+    common: CommonArgs,
     #[command(subcommand)]
     command: Option<Command>,
 }

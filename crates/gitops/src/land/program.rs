@@ -13,31 +13,9 @@ use git2::{Oid, Repository};
 
 use crate::land::{
     LandError, Landing,
+    said::{is_final, is_race},
     transport::{PushError, Transport, TransportError, Workplace, redacted},
 };
-
-/// What a remote says when trying again cannot help.
-const FINAL_WORDS: &[&str] = &[
-    "hook declined",
-    "protected branch",
-    "permission",
-    "denied",
-    "prohibited",
-    "not allowed",
-    "forbidden",
-    "unauthorized",
-    "authentication failed",
-    "could not read username",
-    "could not read password",
-    "terminal prompts disabled",
-    "repository not found",
-    "does not appear to be a git repository",
-    "requested url returned error: 40",
-    "read-only",
-    "archived",
-    "gh006",
-    "gh013",
-];
 
 pub(crate) struct Program {
     workplace: Workplace,
@@ -279,19 +257,17 @@ impl Transport for Program {
             return Ok(());
         }
         let listed = String::from_utf8_lossy(&output.stdout);
-        let refused = listed.lines().find_map(|line| {
-            let (_, rest) = line.strip_prefix("!\t")?.split_once('\t')?;
-            Some(rest.to_owned())
-        });
-        let said = match refused {
-            Some(line) => format!("{line} {}", last_words(&output.stderr)),
-            None => last_words(&output.stderr),
-        };
-        let said = redacted(said.trim());
-        if is_final(&said) {
-            Err(PushError::Refused(said))
-        } else {
+        // `!`, the names, and why, divided by tabs.
+        let why = listed
+            .lines()
+            .find_map(|line| line.strip_prefix("!\t")?.rsplit('\t').next())
+            .unwrap_or_default();
+        let words = last_words(&output.stderr);
+        let said = redacted(format!("{why} {words}").trim());
+        if is_race(why) || !is_final(&format!("{why} {words}")) {
             Err(PushError::Unclear(said))
+        } else {
+            Err(PushError::Refused(said))
         }
     }
 
@@ -314,11 +290,6 @@ fn carried(err: &ProcessError) -> TransportError {
         }
         err => TransportError::Failed(redacted(&err.to_string())),
     }
-}
-
-fn is_final(said: &str) -> bool {
-    let said = said.to_ascii_lowercase();
-    FINAL_WORDS.iter().any(|it| said.contains(it))
 }
 
 /// A token goes to the host that it is for, encrypted or to ourselves.
@@ -381,25 +352,5 @@ mod tests {
         assert_eq!(token_scope("http://git.example.org/x.git"), None);
         assert_eq!(token_scope("http://127.0.0.1.example.org/x.git"), None);
         assert_eq!(token_scope("git@example.org:x.git"), None);
-    }
-
-    #[test]
-    fn a_race_is_told_from_a_refusal() {
-        for said in [
-            "[rejected] (stale info)",
-            "[rejected] (fetch first)",
-            "[remote rejected] (cannot lock ref)",
-            "[remote rejected] (incorrect old value provided)",
-        ] {
-            assert!(!is_final(said), "{said}");
-        }
-        for said in [
-            "[remote rejected] (pre-receive hook declined)",
-            "remote: error: GH006: Protected branch update failed",
-            "fatal: Authentication failed for 'https://h/'",
-            "The requested URL returned error: 403",
-        ] {
-            assert!(is_final(said), "{said}");
-        }
     }
 }

@@ -144,7 +144,11 @@ pub(crate) fn discover(folder: &Path) -> Result<Repository, LandError> {
                 folder.display(),
                 err.message()
             ),
-            Some("work in a clone, or give the address with `--repo`".to_owned()),
+            Some(if err.code() == git2::ErrorCode::Owner {
+                "it is another user's: `git config --global --add safe.directory PATH`".to_owned()
+            } else {
+                "work in a clone, or give the address with `--repo`".to_owned()
+            }),
         )
     })
 }

@@ -375,3 +375,31 @@ fn a_full_clone_stays_full_and_a_shallow_one_brings_no_history() {
     assert_eq!(git(shallow.path(), &["fsck", "--strict"]), "");
     assert_eq!(remote.read("main", "dev/values.yaml"), values("v3"));
 }
+
+#[test]
+fn file_and_environment_say_how_it_lands() {
+    let remote = remote();
+    let elsewhere = tempdir().unwrap();
+    write(
+        elsewhere.path(),
+        "autoscaleops.yaml",
+        "tag-bump:\n  message: 'deploy {{ new }}'\n  skip_ci: true\n  branch: no-such-branch\n",
+    );
+    let ask = || {
+        bump(elsewhere.path())
+            .env("AUTOSCALEOPS_TAG_BUMP_BRANCH", "main")
+            .args(["--repo", &remote.url()])
+            .args(ARGUMENTS)
+    };
+    let (code, _, words) = run(ask());
+    assert_eq!(code, 0, "{words}");
+    assert_eq!(remote.subjects("main")[0], "deploy v2 [skip ci]");
+    write(
+        elsewhere.path(),
+        "autoscaleops.yaml",
+        "tag-bump:\n  mesage: x\n",
+    );
+    let (code, _, words) = run(ask());
+    assert_eq!(code, 2);
+    assert!(words.contains("message"), "{words}");
+}

@@ -141,3 +141,32 @@ fn image_watch_says_file_and_path_line_by_line() {
     assert_eq!(verdicts, ["pass", "error", "pass"]);
     assert_eq!(code, 2);
 }
+
+#[test]
+fn the_command_line_knows_what_the_value_is_called() {
+    let folder = tempdir().unwrap();
+    write(
+        folder.path(),
+        "kustomization.yaml",
+        "images:\n- name: shop\n  newTag: v1\n",
+    );
+    let (code, answer, words) = piped(
+        folder.path(),
+        &gate("pass"),
+        &["kustomization.yaml", "--image", "shop", "-o", "json"],
+    );
+    assert_eq!(code, 0, "{words}");
+    assert_eq!(
+        read(folder.path(), "kustomization.yaml"),
+        "images:\n- name: shop\n  newTag: v2\n"
+    );
+    // The image that runs is the one of the report.
+    let report: serde_json::Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(report["subject"]["name"], "ghcr.io/acme/shop");
+    let (code, ..) = piped(
+        folder.path(),
+        &gate("pass"),
+        &["kustomization.yaml", "--image", "shop:v3"],
+    );
+    assert_eq!(code, 2);
+}

@@ -4,6 +4,10 @@
     clippy::disallowed_methods,
     reason = "a test starts programs, several at once"
 )]
+#![expect(
+    clippy::print_stderr,
+    reason = "attempts and times of the writers, for people who look"
+)]
 
 mod killed;
 mod render;
