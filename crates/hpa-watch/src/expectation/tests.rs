@@ -1,3 +1,5 @@
+//! Goals against timelines, as claims.
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::*;
