@@ -42,7 +42,7 @@ impl App {
     fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(&self.address).unwrap();
         stream
-            .set_read_timeout(Some(Duration::from_mins(1)))
+            .set_read_timeout(Some(Duration::from_mins(5)))
             .unwrap();
         stream
     }
@@ -191,22 +191,56 @@ fn not_ready_while_starting() {
 }
 
 #[test]
-fn sigterm_drains_then_finishes_what_is_under_way() {
-    let mut app = App::start(&["--drain-ms", "3000"], &[]);
-    let mut slow = app.connect();
-    write!(slow, "GET /load?ms=4000 HTTP/1.1\r\nhost: t\r\n\r\n").unwrap();
-    // The answer to a second request shows that the first has been taken in.
-    app.get("/health");
+fn after_sigterm_it_serves_on_not_ready_until_a_second_signal() {
+    let mut app = App::start(&["--drain-ms", "600000"], &[]);
     app.terminate();
     assert_eq!(app.next_line(), "stopping");
     let (head, body) = app.get("/ready");
     assert_eq!((status(&head), body.as_str()), ("503", "stopping\n"));
     assert!(head.contains("connection: close"), "{head}");
+    assert_eq!(status(&app.get("/load?ms=1").0), "200");
+    app.terminate();
+    assert_eq!(app.child.wait().unwrap().code(), Some(0));
+    assert!(TcpStream::connect(&app.address).is_err());
+}
+
+#[test]
+fn sigterm_does_not_cut_off_what_is_under_way() {
+    let mut app = App::start(&["--grace-ms", "600000"], &[]);
+    let mut slow = app.connect();
+    write!(slow, "GET /load?ms=1500 HTTP/1.1\r\nhost: t\r\n\r\n").unwrap();
+    while !app
+        .get("/metrics")
+        .1
+        .contains("app_http_requests_in_progress 1\n")
+    {
+        thread::sleep(Duration::from_millis(10));
+    }
+    app.terminate();
+    assert_eq!(app.next_line(), "stopping");
     let (head, body) = read_all(&mut slow);
     assert_eq!(status(&head), "200", "{body}");
     assert_eq!(app.next_line(), "stopped");
     assert_eq!(app.child.wait().unwrap().code(), Some(0));
-    assert!(TcpStream::connect(&app.address).is_err());
+}
+
+#[test]
+fn the_grace_time_ends() {
+    let mut app = App::start(&["--grace-ms", "1"], &[]);
+    let mut slow = app.connect();
+    write!(slow, "GET /load?ms=10000 HTTP/1.1\r\nhost: t\r\n\r\n").unwrap();
+    while !app
+        .get("/metrics")
+        .1
+        .contains("app_http_requests_in_progress 1\n")
+    {
+        thread::sleep(Duration::from_millis(10));
+    }
+    app.terminate();
+    assert_eq!(app.next_line(), "stopping");
+    let last = app.next_line();
+    assert!(last.contains("the grace time is over"), "{last}");
+    assert_eq!(app.child.wait().unwrap().code(), Some(0));
 }
 
 #[test]
