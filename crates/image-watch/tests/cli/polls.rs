@@ -430,3 +430,42 @@ fn help_shows_worked_examples() {
         "{text}"
     );
 }
+
+#[test]
+fn the_line_is_what_tag_bump_writes() {
+    let Some(tag_bump) = autoscaleops_testkit::built("tag-bump") else {
+        return;
+    };
+    let registry = registry(&["1.2.3", "1.2.4"]);
+    let target = "target: {file: charts/values.yaml, path: image.tag}";
+    let folder = Folder::new(&one_image(&registry, "", target));
+    folder.write("charts/values.yaml", "image:\n  tag: \"1.2.3\"   # here\n");
+    for expected in ["1.2.4", "1.2.4"] {
+        let line = folder.run(&["check", "-o", "json"]).stdout;
+        let output = autoscaleops_testkit::command(&tag_bump)
+            .current_dir(folder.path())
+            .args(["--from", "-"])
+            .stdin(line)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        assert_eq!(
+            folder.read("charts/values.yaml"),
+            format!("image:\n  tag: \"{expected}\"   # here\n")
+        );
+    }
+    // Where the evidence does not suffice, the pipe stays closed.
+    registry.on_request(|_| Some(autoscaleops_testkit::registry::Reply::new(404, "")));
+    let said = folder.run(&["check", "-o", "json"]);
+    let output = autoscaleops_testkit::command(&tag_bump)
+        .current_dir(folder.path())
+        .args(["--from", "-"])
+        .stdin(said.stdout)
+        .output()
+        .unwrap();
+    assert_eq!((said.code, output.status.code()), (3, Some(10)));
+}

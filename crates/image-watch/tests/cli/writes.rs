@@ -276,15 +276,68 @@ fn a_day_of_the_daemon_misses_nothing_writes_nothing_twice_and_does_not_grow() {
     assert!(end < warm + 4_096, "grew from {warm} to {end} KiB");
 }
 
+/// A third writer: tag-bump where it is built, else what a person does.
+fn by_hand(remote: &Remote, round: usize) {
+    let (count, url) = (round.to_string(), remote.url());
+    let message = format!("by hand {round}");
+    if let Some(tag_bump) = autoscaleops_testkit::built("tag-bump") {
+        let arguments = [
+            "by-hand.yaml",
+            "--repo",
+            &url,
+            "--path",
+            "count",
+            "--value",
+            &count,
+        ];
+        let output = autoscaleops_testkit::command(tag_bump)
+            .args(arguments)
+            .args([
+                "--push",
+                "--author",
+                "Ada <ada@example.org>",
+                "--message",
+                &message,
+            ])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "tag-bump: {said}");
+        return;
+    }
+    let clone = remote.clone_with(&[]);
+    std::fs::write(
+        clone.path().join("by-hand.yaml"),
+        format!("count: \"{count}\"\n"),
+    )
+    .unwrap();
+    git(
+        clone.path(),
+        &["commit", "--quiet", "--all", "--message", &message],
+    );
+    let run = |arguments: &[&str]| {
+        let output = Command::new("git")
+            .current_dir(clone.path())
+            .env("HOME", autoscaleops_testkit::home())
+            .args(arguments)
+            .output();
+        output.is_ok_and(|it| it.status.success())
+    };
+    wait_until("the push by hand", Duration::from_secs(120), || {
+        run(&["pull", "--quiet", "--rebase", "origin", "main"])
+            && run(&["push", "--quiet", "origin", "main"])
+    });
+}
+
 #[test]
-fn two_daemons_and_a_person_lose_nothing() {
+fn two_daemons_and_tag_bump_lose_nothing() {
     let registry = registry(&["1.0.0"]);
     registry.add("acme/api", "2.0.0", &at(0));
     let host = registry.address();
     let files = [
         ("app/values.yaml", VALUES),
         ("api/values.yaml", "tag: 2.0.0\n"),
-        ("by-hand.yaml", "count: 0\n"),
+        ("by-hand.yaml", "count: \"0\"\n"),
     ];
     let remote = Remote::new(&files);
     let api = format!(
@@ -299,36 +352,7 @@ fn two_daemons_and_a_person_lose_nothing() {
     for round in 1..=6_usize {
         registry.add("acme/shop", &format!("1.{round}.0"), &at(round));
         registry.add("acme/api", &format!("2.{round}.0"), &at(round));
-        // A third writer, which does what tag-bump does: pull, change, push until it lands.
-        let clone = remote.clone_with(&[]);
-        std::fs::write(
-            clone.path().join("by-hand.yaml"),
-            format!("count: {round}\n"),
-        )
-        .unwrap();
-        git(
-            clone.path(),
-            &[
-                "commit",
-                "--quiet",
-                "--all",
-                "--message",
-                &format!("by hand {round}"),
-            ],
-        );
-        wait_until("the push by hand", limit, || {
-            let run = |arguments: &[&str]| {
-                let mut command = Command::new("git");
-                let output = command
-                    .current_dir(clone.path())
-                    .env("HOME", autoscaleops_testkit::home())
-                    .args(arguments)
-                    .output();
-                output.is_ok_and(|it| it.status.success())
-            };
-            run(&["pull", "--quiet", "--rebase", "origin", "main"])
-                && run(&["push", "--quiet", "origin", "main"])
-        });
+        by_hand(&remote, round);
         wait_until("both images", limit, || {
             remote
                 .read("main", "app/values.yaml")
@@ -338,7 +362,7 @@ fn two_daemons_and_a_person_lose_nothing() {
     }
     first.terminate();
     second.terminate();
-    assert_eq!(remote.read("main", "by-hand.yaml"), "count: 6\n");
+    assert_eq!(remote.read("main", "by-hand.yaml"), "count: \"6\"\n");
     let subjects = remote.subjects("main");
     for round in 1..=6 {
         assert!(
