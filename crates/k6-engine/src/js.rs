@@ -9,5 +9,5 @@ mod vu;
 pub use fiber::{Fiber, Job, Outcome};
 pub use modules::{Modules, Unsupported};
 pub(crate) use native::{enter, md5_of};
-pub use vu::{Defaults, Level, Phase, Shared, StopReason, Vu};
+pub use vu::{Console, Defaults, Level, Phase, Shared, StopReason, Vu};
 pub(crate) use vu::{SYSTEM_TAGS, system_tag, write};

@@ -18,7 +18,7 @@ use thiserror::Error;
 
 use crate::{
     http,
-    js::{Fiber, Level, Modules, Outcome, Shared, StopReason, Vu},
+    js::{Console, Fiber, Level, Modules, Outcome, Shared, StopReason, Vu},
     metrics::{Collector, Kind, Registry, Shard, Sink, Tags, Totals, Trend, VUS, VUS_MAX},
     options::{Options, Scenario},
 };
@@ -38,7 +38,7 @@ pub struct Source {
     /// What it finds in `__ENV`.
     pub env: BTreeMap<String, String>,
     /// Where its messages go.
-    pub console: Box<dyn Fn(Level, &str) + Send + Sync>,
+    pub console: Console,
     /// Bytes that the runtime of one virtual user may use.
     pub memory_limit: usize,
 }
@@ -317,6 +317,7 @@ impl Test {
         *write(&self.shared.started) = Instant::now();
     }
 
+    #[expect(clippy::too_many_lines, reason = "the story of a run, in its order")]
     fn carry_out(
         self,
         mut settings: Settings<'_>,

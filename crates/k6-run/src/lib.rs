@@ -68,7 +68,7 @@ enum Command {
     Compare(compare::CompareFlags),
     /// Write a result as a page, as Markdown or as JUnit
     Report(render::ReportFlags),
-    /// Write the TestRun of the k6-operator for a script
+    /// Write the `TestRun` of the k6-operator for a script
     Operator(operator::OperatorFlags),
 }
 

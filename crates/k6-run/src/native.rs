@@ -97,8 +97,8 @@ pub(crate) fn run(script: &Path, flags: &RunFlags, console: &mut Console) -> Res
     voice.close(console);
     let mut finished = finished.map_err(|err| failure(script, err))?;
     if let Some(path) = &flags.k6_flags.summary_export {
-        let text = serde_json::to_string_pretty(&summary::export(&mut finished, &shape))?;
-        file::replace(path, text.as_bytes())
+        let exported = serde_json::to_string_pretty(&summary::export(&mut finished, &shape))?;
+        file::replace(path, exported.as_bytes())
             .with_context(|| format!("cannot write `{}`", path.display()))?;
     }
     let mut details = details(
@@ -210,7 +210,9 @@ fn details(
             loop_lag_p99_ms: health.loop_lag_p99_ms,
             start_lag_p99_ms: health.start_lag_p99_ms,
             busy: health.busy,
-            saturated: health.busy > 0.8 || health.loop_lag_p99_ms > 10.0,
+            // Too short a run says little about lateness.
+            saturated: health.busy > 0.8
+                || (health.loop_lag_p99_ms > 10.0 && finished.duration.as_secs() >= 5),
             must_not_saturate,
         }),
         ended_early: early(finished),

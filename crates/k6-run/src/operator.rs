@@ -1,4 +1,4 @@
-//! `operator`: the TestRun of the k6-operator, for load beyond one machine.
+//! `operator`: the `TestRun` of the k6-operator, for load beyond one machine.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::details::LoadDetails;
 
-/// What a TestRun is made of.
+/// What a `TestRun` is made of.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct OperatorFlags {
     /// The script; what it imports must be built into k6, as it travels alone
@@ -31,7 +31,7 @@ pub(crate) struct OperatorFlags {
     arguments: String,
 }
 
-/// Writes a ConfigMap with the script and a TestRun that runs it.
+/// Writes a `ConfigMap` with the script and a `TestRun` that runs it.
 pub(crate) fn write(flags: &OperatorFlags, console: &mut Console) -> Result<Report<LoadDetails>> {
     let source = fs_err::read_to_string(&flags.script).context("cannot read the script")?;
     if flags.parallelism == 0 {

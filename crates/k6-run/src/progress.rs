@@ -11,7 +11,7 @@ use std::{
 
 use autoscaleops_core::Console;
 use autoscaleops_k6_engine::{
-    js::Level,
+    js::{Console as Speech, Level},
     metrics::{HTTP_REQ_DURATION, HTTP_REQ_FAILED, HTTP_REQS, Sink, Totals},
     run::Status,
 };
@@ -31,7 +31,7 @@ pub(crate) struct Voice {
 
 impl Voice {
     /// Returns the receiving end, and the function that scripts speak to.
-    pub(crate) fn new() -> (Self, Box<dyn Fn(Level, &str) + Send + Sync>) {
+    pub(crate) fn new() -> (Self, Speech) {
         let (sender, said) = mpsc::channel();
         let warnings = Arc::new(AtomicU64::new(0));
         let count = Arc::clone(&warnings);

@@ -43,9 +43,8 @@ pub(crate) fn run(
     for line in said.lines() {
         console.say(line);
     }
-    let text = match fs_err::read_to_string(&export) {
-        Ok(text) => text,
-        Err(_) => return Err(refused(script, &output, &said)),
+    let Ok(text) = fs_err::read_to_string(&export) else {
+        return Err(refused(script, &output, &said));
     };
     let exported: Value =
         serde_json::from_str(&text).context("cannot read the summary that k6 wrote")?;

@@ -14,6 +14,10 @@ pub(crate) struct Judged {
 }
 
 /// Judges a run. With `as_k6` only what k6 itself holds against a run counts.
+#[expect(
+    clippy::too_many_lines,
+    reason = "a table of ends, each with its word and its code"
+)]
 pub(crate) fn judge(details: &LoadDetails, as_k6: bool) -> Judged {
     let mut findings = Vec::new();
     let mut fault =
@@ -87,7 +91,7 @@ pub(crate) fn judge(details: &LoadDetails, as_k6: bool) -> Judged {
     if !as_k6 {
         beyond_k6(details, &mut fault);
     }
-    let measured = details.iterations > 0 || details.interrupted > 0;
+    let measured = details.iterations > 0;
     let verdict = match (findings.is_empty(), measured) {
         (false, _) => Verdict::Fail,
         (true, false) if !as_k6 => Verdict::Undecided,
@@ -105,7 +109,7 @@ pub(crate) fn judge(details: &LoadDetails, as_k6: bool) -> Judged {
     }
     let summary = match verdict {
         Verdict::Pass => format!("passed: {}", numbers(details)),
-        Verdict::Undecided => "no iteration was run, so nothing was measured".to_owned(),
+        Verdict::Undecided => "no iteration came to its end, so nothing was measured".to_owned(),
         _ => {
             let first = findings.first().map_or("failed", |it| it.message.as_str());
             match findings

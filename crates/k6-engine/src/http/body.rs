@@ -106,14 +106,13 @@ pub(super) fn decompress(body: Vec<u8>, encoding: &str) -> Result<Vec<u8>, HttpE
                 let zlib = flate2::read::ZlibDecoder::new(&body[..])
                     .take(limit)
                     .read_to_end(&mut plain);
-                match zlib {
-                    Ok(length) => Ok(length),
-                    Err(_) => {
-                        plain.clear();
-                        flate2::read::DeflateDecoder::new(&body[..])
-                            .take(limit)
-                            .read_to_end(&mut plain)
-                    }
+                if let Ok(length) = zlib {
+                    Ok(length)
+                } else {
+                    plain.clear();
+                    flate2::read::DeflateDecoder::new(&body[..])
+                        .take(limit)
+                        .read_to_end(&mut plain)
                 }
             }
             other => {

@@ -80,15 +80,14 @@ impl Client {
         let at = RefCell::new((request.method.clone(), request.url.clone()));
         let timeout = request.timeout;
         let work = self.follow(request, jar.as_deref(), told, &began, &at);
-        match tokio::time::timeout(timeout, work).await {
-            Ok(response) => response,
-            Err(_) => {
-                let (method, url) = at.into_inner();
-                let mut response = failed(&method, &url, HttpError::timeout());
-                response.timings.waiting = millis(began.get(), Instant::now());
-                told(&response);
-                response
-            }
+        if let Ok(response) = tokio::time::timeout(timeout, work).await {
+            response
+        } else {
+            let (method, url) = at.into_inner();
+            let mut response = failed(&method, &url, HttpError::timeout());
+            response.timings.waiting = millis(began.get(), Instant::now());
+            told(&response);
+            response
         }
     }
 
@@ -390,18 +389,17 @@ impl Client {
                 .unwrap_or_else(PoisonError::into_inner)
         };
         let cached = known().get(host).cloned();
-        let addresses = match cached {
-            Some(addresses) => addresses,
-            None => {
-                let found = tokio::net::lookup_host((host, port))
-                    .await
-                    .map_err(|_| HttpError::new(1101, format!("lookup {host}: no such host")))?;
-                let mut addresses: Vec<IpAddr> = found.map(|it| it.ip()).collect();
-                // IPv4 first, as k6 does.
-                addresses.sort_by_key(IpAddr::is_ipv6);
-                known().insert(host.to_owned(), addresses.clone());
-                addresses
-            }
+        let addresses = if let Some(addresses) = cached {
+            addresses
+        } else {
+            let found = tokio::net::lookup_host((host, port))
+                .await
+                .map_err(|_| HttpError::new(1101, format!("lookup {host}: no such host")))?;
+            let mut addresses: Vec<IpAddr> = found.map(|it| it.ip()).collect();
+            // IPv4 first, as k6 does.
+            addresses.sort_by_key(IpAddr::is_ipv6);
+            known().insert(host.to_owned(), addresses.clone());
+            addresses
         };
         Ok(addresses
             .into_iter()

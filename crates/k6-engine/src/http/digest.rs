@@ -93,7 +93,9 @@ fn sha256_hex(text: &str) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|it| format!("{it:02x}")).collect()
+    bytes
+        .iter()
+        .fold(String::new(), |text, it| text + &format!("{it:02x}"))
 }
 
 #[cfg(test)]

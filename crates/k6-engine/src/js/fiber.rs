@@ -214,7 +214,8 @@ pub(crate) async fn perform(vu: &Vu, call: Call) -> Response {
             ..Response::default()
         };
     };
-    if let Some(rps) = vu.defaults.borrow().rps {
+    let rps = vu.defaults.borrow().rps;
+    if let Some(rps) = rps {
         vu.shared.wait_for_slot(rps).await;
     }
     let Call {
@@ -259,12 +260,11 @@ async fn batch(vu: &Vu, calls: Vec<Call>) -> Vec<Response> {
             else {
                 continue;
             };
-            let at = match busy.iter().position(|it| it.0 == host) {
-                Some(at) => at,
-                None => {
-                    busy.push((host.clone(), 0));
-                    busy.len() - 1
-                }
+            let at = if let Some(at) = busy.iter().position(|it| it.0 == host) {
+                at
+            } else {
+                busy.push((host.clone(), 0));
+                busy.len() - 1
             };
             if per_host > 0 && busy[at].1 >= per_host {
                 continue;

@@ -138,7 +138,7 @@ impl Modules {
     }
 }
 
-/// Makes an ES module of what is none: JSON and CommonJS.
+/// Makes an ES module of what is none: JSON and `CommonJS`.
 fn adapt(name: &str, source: String) -> String {
     let is_json = Path::new(name)
         .extension()

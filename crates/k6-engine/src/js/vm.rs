@@ -37,14 +37,9 @@ pub(super) fn live(vu: &Rc<Vu>, entry: &str) {
     match loaded {
         Ok((exports, outcome)) => {
             let mut outcome = outcome;
-            loop {
-                match vu.suspend(Op::Ready(outcome)) {
-                    Input::Run(job) => {
-                        vu.phase.set(Phase::Run);
-                        outcome = run(vu, &ctx, &exports, job);
-                    }
-                    _ => break,
-                }
+            while let Input::Run(job) = vu.suspend(Op::Ready(outcome)) {
+                vu.phase.set(Phase::Run);
+                outcome = run(vu, &ctx, &exports, job);
             }
         }
         Err(text) => {
@@ -70,7 +65,7 @@ fn make(vu: &Rc<Vu>) -> rquickjs::Result<(Runtime, Context)> {
 fn update_stack(ctx: &Ctx<'_>) {
     // SAFETY: both calls only read and write fields of the runtime that belongs to this context.
     unsafe {
-        rquickjs::qjs::JS_UpdateStackTop(rquickjs::qjs::JS_GetRuntime(ctx.as_raw().as_ptr()))
+        rquickjs::qjs::JS_UpdateStackTop(rquickjs::qjs::JS_GetRuntime(ctx.as_raw().as_ptr()));
     };
 }
 

@@ -57,7 +57,7 @@ pub enum Phase {
 }
 
 /// Where a script's messages go.
-type Console = Box<dyn Fn(Level, &str) + Send + Sync>;
+pub type Console = Box<dyn Fn(Level, &str) + Send + Sync>;
 
 /// What all virtual users of a run share.
 pub struct Shared {
@@ -222,7 +222,7 @@ pub struct Vu {
 
 impl Vu {
     /// Returns a virtual user that has not loaded its script.
-    pub fn new(shared: Arc<Shared>, shard: Arc<Mutex<Shard>>, id: u64) -> Rc<Self> {
+    pub fn new(shared: Arc<Shared>, samples: Arc<Mutex<Shard>>, id: u64) -> Rc<Self> {
         let collector = read(&shared.collector).clone();
         let client = read(&shared.http)
             .clone()
@@ -230,7 +230,7 @@ impl Vu {
         let defaults = read(&shared.defaults).clone();
         let tags = defaults.tags.clone();
         Rc::new(Self {
-            shard,
+            shard: samples,
             collector: RefCell::new(collector),
             client: RefCell::new(client),
             yielder: Cell::new(std::ptr::null()),
@@ -349,8 +349,8 @@ impl Vu {
         }
         // SAFETY: the pointer is set at the start of the fiber's body to the yielder that lives as
         // long as this body, and reset at its end; native functions run only within it, on its stack.
-        let input = unsafe { &*yielder }.suspend(op);
-        input
+
+        unsafe { &*yielder }.suspend(op)
     }
 
     /// Tells the virtual user that something it waits for has happened.

@@ -258,18 +258,17 @@ impl Totals {
 fn absorb_all(totals: &mut [Option<Sink>], parts: &mut [Option<Sink>]) {
     for (total, part) in totals.iter_mut().zip(parts) {
         if let Some(part) = part {
-            match total {
-                Some(total) => total.absorb(part),
-                None => {
-                    let mut fresh = match part {
-                        Sink::Counter { .. } => Sink::new(Kind::Counter),
-                        Sink::Gauge { .. } => Sink::new(Kind::Gauge),
-                        Sink::Rate { .. } => Sink::new(Kind::Rate),
-                        Sink::Trend(_) => Sink::new(Kind::Trend),
-                    };
-                    fresh.absorb(part);
-                    *total = Some(fresh);
-                }
+            if let Some(total) = total {
+                total.absorb(part);
+            } else {
+                let mut fresh = match part {
+                    Sink::Counter { .. } => Sink::new(Kind::Counter),
+                    Sink::Gauge { .. } => Sink::new(Kind::Gauge),
+                    Sink::Rate { .. } => Sink::new(Kind::Rate),
+                    Sink::Trend(_) => Sink::new(Kind::Trend),
+                };
+                fresh.absorb(part);
+                *total = Some(fresh);
             }
         }
     }

@@ -101,13 +101,11 @@ impl Sink {
                     max: x,
                     count: c,
                 },
-            ) => {
-                if *c > 0 {
-                    *last = *l;
-                    *min = if *count == 0 { *n } else { min.min(*n) };
-                    *max = if *count == 0 { *x } else { max.max(*x) };
-                    *count += std::mem::take(c);
-                }
+            ) if *c > 0 => {
+                *last = *l;
+                *min = if *count == 0 { *n } else { min.min(*n) };
+                *max = if *count == 0 { *x } else { max.max(*x) };
+                *count += std::mem::take(c);
             }
             (Self::Rate { hits, total }, Self::Rate { hits: h, total: t }) => {
                 *hits += std::mem::take(h);
@@ -317,7 +315,7 @@ fn step_of(value: u64) -> usize {
     if value < (1 << STEP_BITS) {
         return value as usize;
     }
-    let exponent = 63 - value.leading_zeros() - (STEP_BITS - 1);
+    let exponent = value.ilog2() - (STEP_BITS - 1);
     ((exponent as usize) << (STEP_BITS - 1)) + (value >> exponent) as usize
 }
 

@@ -22,6 +22,10 @@ use crate::{
     options::Executor,
 };
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one loop over everything that can happen"
+)]
 pub(super) async fn run(
     run: &Arc<ScenarioRun>,
     shared: &Arc<Shared>,

@@ -19,14 +19,14 @@ pub(super) fn steps(start: u64, stages: &[Stage]) -> Vec<(Duration, u64)> {
             for vus in from + 1..=to {
                 // The user number k of the way comes when k of its parts are behind.
                 let left = length.mul_f64((to - vus) as f64 / distance);
-                steps.push((end - left, vus));
+                steps.push((end.saturating_sub(left), vus));
             }
         } else if to < from {
             let distance = (from - to) as f64;
             for vus in (to..from).rev() {
                 // One step later than on the way up, so that nobody leaves at the very start.
                 let left = length.mul_f64((vus - to) as f64 / distance);
-                steps.push((end - left, vus));
+                steps.push((end.saturating_sub(left), vus));
             }
         }
         from = to;

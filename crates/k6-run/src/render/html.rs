@@ -155,10 +155,10 @@ fn table(title: &str, heads: &[&str], rows: &[String]) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    let heads: String = heads.iter().map(|it| format!("<th>{it}</th>")).collect();
-    let rows: String = rows.iter().map(|it| format!("<tr>{it}</tr>")).collect();
+    let heads = heads.join("</th><th>");
+    let rows = rows.join("</tr><tr>");
     format!(
-        "<section><h2>{title}</h2><div class=\"scroll\"><table><tr>{heads}</tr>{rows}</table></div></section>\n"
+        "<section><h2>{title}</h2><div class=\"scroll\"><table><tr><th>{heads}</th></tr><tr>{rows}</tr></table></div></section>\n"
     )
 }
 

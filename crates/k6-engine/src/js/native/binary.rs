@@ -11,7 +11,7 @@ use md5::Md5;
 use ripemd::Ripemd160;
 use rquickjs::{ArrayBuffer, Ctx, IntoJs as _, Result, Value};
 use sha1::Sha1;
-use sha2::{Digest, Sha224, Sha256, Sha384, Sha512, Sha512_224, Sha512_256};
+use sha2::{Digest as _, Sha224, Sha256, Sha384, Sha512, Sha512_224, Sha512_256};
 
 use super::{Native, bytes, given, text_at, throw};
 use crate::js::Vu;
@@ -88,7 +88,8 @@ fn summed(algorithm: &str, secret: Option<&[u8]>, data: &[u8]) -> Option<Vec<u8>
 }
 
 pub(crate) fn hex_text(data: &[u8]) -> String {
-    data.iter().map(|it| format!("{it:02x}")).collect()
+    data.iter()
+        .fold(String::new(), |text, it| text + &format!("{it:02x}"))
 }
 
 /// Returns the MD5 of `text` in hexadecimal, as k6 numbers groups and checks.

@@ -54,15 +54,14 @@ fn open<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Va
             .unwrap_or_else(PoisonError::into_inner)
     };
     let cached = known().get(&path).cloned();
-    let contents = match cached {
-        Some(contents) => contents,
-        None => {
-            let read = std::fs::read(&path)
-                .map_err(|err| throw(ctx, &format!("cannot open `{}`: {err}", path.display())))?;
-            let read = Arc::new(read);
-            known().insert(path, Arc::clone(&read));
-            read
-        }
+    let contents = if let Some(contents) = cached {
+        contents
+    } else {
+        let read = std::fs::read(&path)
+            .map_err(|err| throw(ctx, &format!("cannot open `{}`: {err}", path.display())))?;
+        let read = Arc::new(read);
+        known().insert(path, Arc::clone(&read));
+        read
     };
     if text_at(arguments, 1)? == "b" {
         return Ok(ArrayBuffer::new_copy(ctx.clone(), contents.as_slice())?.into_value());

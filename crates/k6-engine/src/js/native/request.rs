@@ -182,9 +182,8 @@ fn batch<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<V
             Err(answer) => failed.push((place, answer)),
         }
     }
-    let mut answers = match vu.suspend(Op::Batch(calls)) {
-        Input::Responses(answers) => answers,
-        _ => return Err(interrupted(ctx)),
+    let Input::Responses(mut answers) = vu.suspend(Op::Batch(calls)) else {
+        return Err(interrupted(ctx));
     };
     for (place, answer) in failed {
         answers.insert(place.min(answers.len()), answer);
@@ -416,13 +415,13 @@ fn read_body<'js>(ctx: &Ctx<'js>, body: &Value<'js>, request: &mut Request) -> R
     }
     let hidden: Object<'js> = ctx.globals().get("__k6")?;
     let encoder: Function<'js> = hidden.get("encoder")?;
-    let encoded: Array<'js> = encoder.call((body.clone(),))?;
-    let content: Value<'js> = encoded.get(0)?;
+    let pair: Array<'js> = encoder.call((body.clone(),))?;
+    let content: Value<'js> = pair.get(0)?;
     request.body = bytes(&content).unwrap_or_default();
     if !request.headers.iter().any(|it| it.0 == "Content-Type") {
         request
             .headers
-            .push(("Content-Type".to_owned(), encoded.get(1)?));
+            .push(("Content-Type".to_owned(), pair.get(1)?));
     }
     Ok(())
 }

@@ -14,8 +14,8 @@ pub(crate) struct JsResponse {
 }
 
 // SAFETY: the type holds no values of JavaScript, so no lifetime of a context.
-unsafe impl<'js> JsLifetime<'js> for JsResponse {
-    type Changed<'to> = JsResponse;
+unsafe impl JsLifetime<'_> for JsResponse {
+    type Changed<'to> = Self;
 }
 
 impl<'js> Trace<'js> for JsResponse {
