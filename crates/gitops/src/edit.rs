@@ -10,12 +10,14 @@ use crate::{
     address::{Address, NewValue, Version, join_reference, split_reference},
     error::{EditError, Place},
     find::{self, Hit, Role},
-    marker::{self, Marked},
+    marker,
     yaml::{
         self, Scalar, quote,
-        respell::{Slot, Splice, prove, respell, splice},
+        respell::{Slot, prove, respell, splice},
     },
 };
+
+mod marked;
 
 /// No file that people keep values in is larger.
 const LARGEST: usize = 5 << 20;
@@ -115,7 +117,7 @@ pub fn look(
     if let Address::Marker(name) = address {
         return Ok(marker::find(text, name)?
             .into_iter()
-            .map(|it| found_by_marker(text, name, &it))
+            .map(|it| marked::found(text, name, &it))
             .collect());
     }
     let scan = yaml::scan(text)?;
@@ -231,7 +233,7 @@ fn only_one<T>(edit: &Edit, hits: &[T], place: impl Fn(&T) -> Place) -> Result<(
 
 fn apply_one(text: &str, edit: &Edit) -> Result<(String, Vec<Changed>), EditError> {
     if let Address::Marker(name) = &edit.address {
-        return apply_marked(text, edit, name);
+        return marked::apply(text, edit, name);
     }
     let scan = yaml::scan(text)?;
     let hits = find::find(&scan, &edit.address, edit.document)?;
@@ -339,85 +341,4 @@ fn respell_hit(
         (Role::Version, None) => replace(hit.slot, new.to_string())?,
     }
     Ok(new)
-}
-
-fn found_by_marker(text: &str, name: &str, marked: &Marked) -> Found {
-    let value = &text[marked.range.clone()];
-    let (repository, version) = match marked.role {
-        Role::Reference => split_reference(value)
-            .map_or((None, Version::default()), |(name, version)| {
-                (Some(name.to_owned()), version)
-            }),
-        Role::Digest => (
-            None,
-            Version {
-                tag: String::new(),
-                digest: Some(value.to_owned()),
-            },
-        ),
-        Role::Version => (None, Version::of(value)),
-    };
-    Found {
-        path: format!("marker {name}"),
-        line: marked.place.line,
-        column: marked.place.column,
-        repository,
-        version,
-        text: value.to_owned(),
-    }
-}
-
-fn apply_marked(text: &str, edit: &Edit, name: &str) -> Result<(String, Vec<Changed>), EditError> {
-    let hits = marker::find(text, name)?;
-    only_one(edit, &hits, |it| it.place)?;
-    let mut splices = Vec::new();
-    let mut values = Vec::new();
-    for marked in &hits {
-        let found = found_by_marker(text, name, marked);
-        let new = found.version.becoming(&edit.value);
-        let value = match (&edit.value, marked.role, &found.repository) {
-            (NewValue::Text(text), ..) => text.clone(),
-            (_, Role::Reference, Some(repository)) => join_reference(repository, &new),
-            (_, Role::Digest, _) => new.digest.clone().unwrap_or_else(|| found.text.clone()),
-            _ => new.to_string(),
-        };
-        if value != found.text {
-            let value = &value;
-            splices.push(Splice {
-                range: marked.range.clone(),
-                with: marked.respell(value)?,
-            });
-        }
-        values.push(Changed {
-            path: found.path,
-            line: found.line,
-            column: found.column,
-            repository: found.repository,
-            old: found.version.to_string(),
-            new: new.to_string(),
-            changed: value != found.text,
-        });
-    }
-    let changed = splice(text, &splices);
-    // The same proof as for YAML: read again, every marked value says what was wanted.
-    let after = marker::find(&changed, name)?;
-    let says: Vec<String> = after
-        .iter()
-        .map(|it| found_by_marker(&changed, name, it).version.to_string())
-        .collect();
-    let wanted: Vec<String> = values.iter().map(|it| it.new.clone()).collect();
-    if says != wanted {
-        return Err(EditError::Unproven {
-            reason: format!("the marked lines would say {says:?}"),
-        });
-    }
-    // In a YAML file the marked line must also still mean the same to YAML, but for the value.
-    if let (Ok(before), Ok(after)) = (yaml::scan(text), yaml::scan(&changed))
-        && before.shapes.len() != after.shapes.len()
-    {
-        return Err(EditError::Unproven {
-            reason: "the result has another structure".to_owned(),
-        });
-    }
-    Ok((changed, values))
 }
