@@ -193,17 +193,14 @@ pub(crate) async fn control(cluster: Arc<Cluster>) {
                 endpoints::reconcile(&mut store);
                 seen = WATCHED.map(|it| store.touched(it));
             }
-            let deleted = store.version() != version && second;
-            if second {
-                last = Instant::now();
-            }
-            if deleted
-                || store.list("namespaces", None).iter().any(|it| it.deleting)
-                || touched != seen
-            {
+            let ending = store.list("namespaces", None).iter().any(|it| it.deleting);
+            if store.version() != version && second || ending {
                 garbage::collect(&mut store);
                 note_not_run(&mut store);
                 version = store.version();
+            }
+            if second {
+                last = Instant::now();
             }
         }
         tokio::select! {

@@ -14,18 +14,15 @@ use crate::{
 /// How long an event is kept, in seconds.
 const EVENTS: i64 = 3600;
 
-/// Removes what nobody wants any more. Returns whether more is to be done after the next change.
+/// Removes what nobody wants any more.
 pub(crate) fn collect(store: &mut Store) {
-    let alive: BTreeSet<String> = store.all().map(|it| it.uid.clone()).collect();
-    let lost: Vec<_> = store
-        .all()
-        .filter(|it| {
-            !it.deleting && !it.owners.is_empty() && it.owners.iter().all(|it| !alive.contains(it))
-        })
-        .cloned()
-        .collect();
-    for stored in lost {
-        remove(store, &stored.resource, &stored.namespace, &stored.name);
+    // What is removed may have dependents of its own, as a replica set has pods.
+    loop {
+        let before = store.version();
+        dependents(store);
+        if store.version() == before {
+            break;
+        }
     }
     namespaces(store);
     let now = Timestamp::now().as_second();
@@ -37,6 +34,20 @@ pub(crate) fn collect(store: &mut Store) {
         {
             tracing::warn!("cannot remove an event: {err}");
         }
+    }
+}
+
+fn dependents(store: &mut Store) {
+    let alive: BTreeSet<String> = store.all().map(|it| it.uid.clone()).collect();
+    let lost: Vec<_> = store
+        .all()
+        .filter(|it| {
+            !it.deleting && !it.owners.is_empty() && it.owners.iter().all(|it| !alive.contains(it))
+        })
+        .cloned()
+        .collect();
+    for stored in lost {
+        remove(store, &stored.resource, &stored.namespace, &stored.name);
     }
 }
 
@@ -90,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dependents_go_with_their_owner_and_others_stay() {
+    fn dependents_of_dependents_go_with_their_owner_and_others_stay() {
         let mut store = Store::open(None, 10).unwrap();
         store
             .put(

@@ -18,7 +18,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Either, Full};
 use hyper::{
     Request, Response, StatusCode,
-    body::Incoming,
+    body::{Body as _, Incoming},
     client::conn::http1::SendRequest,
     header::{CONNECTION, HeaderValue},
     service::service_fn,
@@ -41,7 +41,7 @@ use crate::{
 struct Shared {
     port: Mutex<NodePort>,
     next: AtomicUsize,
-    idle: Mutex<BTreeMap<SocketAddr, Vec<SendRequest<Incoming>>>>,
+    idle: Mutex<BTreeMap<SocketAddr, Vec<SendRequest<Body>>>>,
 }
 
 impl Shared {
@@ -192,36 +192,48 @@ fn refuse(code: StatusCode, message: &str) -> Response<Body> {
     response
 }
 
-async fn forward(mut request: Request<Incoming>, shared: &Shared) -> Response<Body> {
-    request.headers_mut().remove(CONNECTION);
-    let backends = shared.turn();
-    for backend in backends {
-        // A kept connection may just have been closed by its pod; a request that could not be sent
-        // comes back and is sent on a new one.
-        let kept = lock(&shared.idle).get_mut(&backend).and_then(Vec::pop);
-        if let Some(mut sender) = kept.filter(|it| !it.is_closed())
-            && sender.ready().await.is_ok()
-        {
-            match sender.try_send_request(request).await {
+/// Sends a request to the next ready pod in turn. One without a body that may be repeated is sent
+/// again when a pod ended just then.
+async fn forward(request: Request<Incoming>, shared: &Shared) -> Response<Body> {
+    let (mut parts, body) = request.into_parts();
+    parts.headers.remove(CONNECTION);
+    let repeatable = body.is_end_stream() && parts.method.is_idempotent();
+    let again = repeatable.then(|| parts.clone());
+    let body = if body.is_end_stream() {
+        Either::Right(Full::default())
+    } else {
+        Either::Left(body)
+    };
+    let mut request = Some(Request::from_parts(parts, body));
+    for backend in shared.turn() {
+        // A kept connection may just have been closed by its pod; then a new one is tried.
+        for kept in [true, false] {
+            let sender = if kept {
+                lock(&shared.idle).get_mut(&backend).and_then(Vec::pop)
+            } else {
+                connect(backend).await
+            };
+            let Some(mut sender) = sender.filter(|it| !it.is_closed()) else {
+                continue;
+            };
+            if sender.ready().await.is_err() {
+                continue;
+            }
+            let whole = request.take().or_else(|| {
+                let parts = again.clone()?;
+                Some(Request::from_parts(parts, Either::Right(Full::default())))
+            });
+            let Some(whole) = whole else {
+                return refuse(StatusCode::BAD_GATEWAY, "the pod closed the connection");
+            };
+            match sender.try_send_request(whole).await {
                 Ok(response) => return hand_back(response, sender, backend, shared),
-                Err(mut err) => match err.take_message() {
-                    Some(back) => request = back,
-                    None => {
-                        return refuse(StatusCode::BAD_GATEWAY, "the pod closed the connection");
-                    }
-                },
+                Err(mut err) => request = err.take_message(),
             }
         }
-        let Some(mut sender) = connect(backend).await else {
-            continue;
-        };
-        match sender.try_send_request(request).await {
-            Ok(response) => return hand_back(response, sender, backend, shared),
-            Err(mut err) => match err.take_message() {
-                Some(back) => request = back,
-                None => return refuse(StatusCode::BAD_GATEWAY, "the pod closed the connection"),
-            },
-        }
+    }
+    if request.is_none() && again.is_none() {
+        return refuse(StatusCode::BAD_GATEWAY, "the pod closed the connection");
     }
     refuse(
         StatusCode::SERVICE_UNAVAILABLE,
@@ -229,7 +241,7 @@ async fn forward(mut request: Request<Incoming>, shared: &Shared) -> Response<Bo
     )
 }
 
-async fn connect(backend: SocketAddr) -> Option<SendRequest<Incoming>> {
+async fn connect(backend: SocketAddr) -> Option<SendRequest<Body>> {
     let stream = TcpStream::connect(backend).await.ok()?;
     let _ = stream.set_nodelay(true);
     let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
@@ -241,7 +253,7 @@ async fn connect(backend: SocketAddr) -> Option<SendRequest<Incoming>> {
 
 fn hand_back(
     mut response: Response<Incoming>,
-    sender: SendRequest<Incoming>,
+    sender: SendRequest<Body>,
     backend: SocketAddr,
     shared: &Shared,
 ) -> Response<Body> {
