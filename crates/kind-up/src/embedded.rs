@@ -2,6 +2,7 @@
 
 use std::{
     fs::OpenOptions,
+    net::TcpStream,
     path::{Path, PathBuf},
     process::Stdio,
     thread,
@@ -13,6 +14,10 @@ use autoscaleops_core::{Failure, process::Run, stop};
 use autoscaleops_rehearsal::{Config, Server, State};
 use rustix::process::{Pid, Signal, kill_process};
 
+/// How long one that runs may take to take a connection.
+const ANSWER: Duration = Duration::from_secs(5);
+/// How long after a signal a process is surely gone.
+const SETTLED: Duration = Duration::from_millis(30);
 /// How long a start may take before it is given up.
 const START: Duration = Duration::from_secs(20);
 /// How long an end may take.
@@ -47,7 +52,7 @@ pub(crate) fn start(
     if changed {
         autoscaleops_core::file::replace_private(&state.config(), &wanted)?;
     }
-    if let Some(server) = state.running()? {
+    if let Some(server) = answering(state)? {
         let outcome = if changed {
             Started::Reconfigured
         } else {
@@ -55,6 +60,8 @@ pub(crate) fn start(
         };
         return Ok((server, outcome));
     }
+    // What a killed one left behind would pass for the new one's.
+    let _ = std::fs::remove_file(state.folder().join("server.json"));
     let log = OpenOptions::new()
         .create(true)
         .append(true)
@@ -101,6 +108,27 @@ pub(crate) fn start(
         }
         thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Returns the stand-in that runs and takes connections. One that is just ending, by whatever hand,
+/// is waited for.
+fn answering(state: &State) -> anyhow::Result<Option<Server>> {
+    let began = Instant::now();
+    while let Some(server) = state.running()? {
+        let takes = || TcpStream::connect_timeout(&server.address, ANSWER).is_ok();
+        if takes() {
+            // The system takes connections for a process that was killed a moment ago.
+            thread::sleep(SETTLED);
+            if takes() && state.running()?.as_ref() == Some(&server) {
+                return Ok(Some(server));
+            }
+        }
+        if began.elapsed() > ANSWER || stop::requested() {
+            break;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    Ok(None)
 }
 
 /// Ends the stand-in and removes its files. Returns whether there was any.
