@@ -69,12 +69,17 @@ impl Bench {
             tools: built("trivy-gate")?.parent()?.to_owned(),
         };
         built("tag-bump")?;
+        built("image-watch")?;
         let app = built("demo-app")?;
 
         let folder = TempDir::new().unwrap();
         let bin = folder.path().join("bin");
         fs::create_dir(&bin).unwrap();
-        program(&bin.join("gh"), "#!/bin/sh\nexit 0\n");
+        program(
+            &bin.join("gh"),
+            "#!/bin/sh\necho \"$*\" >>\"$STUB_FOLDER/gh\"\n",
+        );
+        program(&bin.join("docker"), "#!/bin/sh\ncat >/dev/null\n");
         program(&bin.join("cargo"), "#!/bin/sh\nexit 0\n");
         program(&bin.join("skopeo"), &without_tls(&programs.skopeo));
         match trivy {
@@ -122,16 +127,40 @@ impl Bench {
 
     /// Runs the deliver workflow for an image with the files of one of the demo's images.
     pub(crate) fn deliver(&self, image: &str) -> Run {
-        self.run("deliver", image, &json!({ "ref": "refs/heads/main" }))
+        self.run(
+            "deliver",
+            "push",
+            image,
+            &json!({ "ref": "refs/heads/main" }),
+        )
     }
 
     /// Runs the promote workflow for a version tag on the commit that was delivered.
     pub(crate) fn promote(&self, version: &str) -> Run {
         self.run(
             "promote",
+            "push",
             "clean",
             &json!({ "ref": format!("refs/tags/v{version}") }),
         )
+    }
+
+    /// Runs the image-watch workflow, as its schedule would.
+    pub(crate) fn watch(&self) -> Run {
+        let event = json!({ "repository": { "name": "shop" } });
+        self.run("image-watch", "schedule", "clean", &event)
+    }
+
+    /// Returns what `gh` was called with, a line each.
+    pub(crate) fn calls_of_gh(&self) -> String {
+        fs::read_to_string(self.folder.path().join("gh")).unwrap_or_default()
+    }
+
+    /// Returns a file at the tip of a branch of the remote, when there is such a branch.
+    pub(crate) fn on_branch(&self, branch: &str, file: &str) -> Option<String> {
+        let reference = format!("refs/heads/{branch}");
+        let found = git(&self.remote.path(), &["for-each-ref", &reference]);
+        (!found.is_empty()).then(|| self.remote.read(branch, file))
     }
 
     /// Gives the one image of a repository another tag, in the workload's own repository.
@@ -167,9 +196,9 @@ impl Bench {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    fn run(&self, workflow: &str, image: &str, event: &Value) -> Run {
+    fn run(&self, workflow: &str, kind: &str, image: &str, event: &Value) -> Run {
         let folder = self.folder.path();
-        let output = self.act(workflow, image, event);
+        let output = self.act(workflow, kind, image, event);
         let log = String::from_utf8_lossy(&output.stdout).into_owned()
             + &String::from_utf8_lossy(&output.stderr);
         let archive = folder.join("artifacts/image/image.tar");
@@ -184,7 +213,7 @@ impl Bench {
         }
     }
 
-    fn act(&self, workflow: &str, image: &str, event: &Value) -> std::process::Output {
+    fn act(&self, workflow: &str, kind: &str, image: &str, event: &Value) -> std::process::Output {
         let folder = self.folder.path();
         let home = folder.join("home");
         fs::create_dir_all(&home).unwrap();
@@ -201,7 +230,7 @@ impl Bench {
             .env("HOME", &home)
             .env("PATH", format!("{}:{path}", folder.join("bin").display()))
             .args([
-                "push",
+                kind,
                 "--workflows",
                 &file,
                 "--json",
@@ -289,7 +318,11 @@ fn without_tls(skopeo: &Path) -> String {
 fn checkout(app: &Path) -> Vec<(String, String)> {
     let mut files: Vec<(String, String)> = list(".github", &[".yml", ".sh"])
         .into_iter()
-        .chain([VALUES.to_owned(), "crates/demo-app/Dockerfile".to_owned()])
+        .chain([
+            VALUES.to_owned(),
+            "charts/demo-app/values-prod.yaml".to_owned(),
+            "crates/demo-app/Dockerfile".to_owned(),
+        ])
         .map(|file| (file.clone(), read(&file)))
         .collect();
     let build = format!(

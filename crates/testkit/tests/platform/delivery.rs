@@ -176,3 +176,28 @@ fn a_commit_that_was_not_delivered_is_not_promoted() {
     );
     assert!(!run.tags.contains_key("acme/demo-app"), "{:?}", run.tags);
 }
+
+#[test]
+fn a_release_is_offered_to_prod_once_and_no_release_is_no_failure() {
+    const PROD: &str = "charts/demo-app/values-prod.yaml";
+    const BRANCH: &str = "image-watch/demo-app-prod";
+    let Some(bench) = Bench::new(None) else {
+        return;
+    };
+    bench.deliver("clean");
+    let none = bench.watch();
+    assert_eq!(none.jobs["prod"], "success", "{}", none.log);
+    assert_eq!(bench.on_branch(BRANCH, PROD), None, "{}", none.log);
+
+    bench.promote("1.4.0");
+    let run = bench.watch();
+    assert_eq!(run.jobs["prod"], "success", "{}", run.log);
+    let offered = bench.on_branch(BRANCH, PROD).unwrap();
+    assert!(offered.contains("tag: \"1.4.0\""), "{offered}");
+    let main = bench.on_branch("main", PROD).unwrap();
+    assert!(!main.contains("1.4.0"), "a person merges it: {main}");
+    let calls = bench.calls_of_gh();
+    let opened =
+        "pr create --base main --head image-watch/demo-app-prod --title prod: demo-app 1.4.0";
+    assert!(calls.contains(opened), "{calls}");
+}
