@@ -3,6 +3,7 @@
 #
 #   scripts/bench/gate.sh            prints Markdown; 0 when the goals are met, 10 when not
 #   ROUNDS=9 MEGABYTES=300 scripts/bench/gate.sh
+#   GATE=./trivy-gate scripts/bench/gate.sh      measures this program instead of building one
 #
 # The programs take turns, so that whatever else the machine does meets all of them alike. Each
 # ratio is taken within a round; the table shows medians, and the smallest and greatest value.
@@ -18,8 +19,11 @@ for program in jq cargo rustc awk; do
 done
 [ -x /usr/bin/time ] || { echo "gate.sh needs GNU time as /usr/bin/time" >&2; exit 3; }
 
-cargo build --quiet --release -p trivy-gate >&2
-gate=${CARGO_TARGET_DIR:-target}/release/trivy-gate
+gate=${GATE:-}
+if [ -z "$gate" ]; then
+    cargo build --quiet --release -p trivy-gate >&2
+    gate=${CARGO_TARGET_DIR:-target}/release/trivy-gate
+fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 rustc --edition 2024 -O -o "$work/large_report" crates/trivy-gate/examples/large_report.rs
