@@ -140,8 +140,7 @@ fn an_image_that_no_node_can_pull_ends_the_wait_with_its_name() {
         use sha2::{Digest as _, Sha256};
         Sha256::digest(text.as_bytes())
             .iter()
-            .map(|it| format!("{it:02x}"))
-            .collect::<String>()
+            .fold(String::new(), |hex, it| format!("{hex}{it:02x}"))
     };
     fs::write(cache.join(format!("{sum}.yaml")), &text).unwrap();
     let pins = fs::read_to_string(machine.path("versions.toml")).unwrap();

@@ -103,8 +103,9 @@ impl Machine {
         let ports: String = names
             .iter()
             .zip(&self.ports)
-            .map(|(name, port)| format!("    - {{name: {name}, port: {port}}}\n"))
-            .collect();
+            .fold(String::new(), |text, (name, port)| {
+                format!("{text}    - {{name: {name}, port: {port}}}\n")
+            });
         let text = format!(
             "kind-up:\n  cluster: test\n  timeout: 2m\n  versions: versions.toml\n  root_app: root.yaml\n  \
              git_credentials: {{env_file: .env}}\n  kind: {{workers: 0, listen_address: {address}}}\n  ports:\n{ports}"
@@ -300,6 +301,5 @@ fn git_free_sha256(bytes: &[u8]) -> String {
 
     Sha256::digest(bytes)
         .iter()
-        .map(|it| format!("{it:02x}"))
-        .collect()
+        .fold(String::new(), |hex, it| format!("{hex}{it:02x}"))
 }
