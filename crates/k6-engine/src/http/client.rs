@@ -121,6 +121,7 @@ impl Client {
                     continue;
                 }
             }
+            unpack(&mut response);
             told(&response);
             let target = if left > 0 {
                 redirect(&request, &response)
@@ -128,22 +129,6 @@ impl Client {
                 None
             };
             let Some(url) = target else {
-                // Only the last hop's body is decoded for the script.
-                let encoding = response
-                    .headers
-                    .iter()
-                    .find(|it| it.0 == "Content-Encoding");
-                if let Some(encoding) = encoding.map(|it| it.1.clone())
-                    && !response.body.is_empty()
-                {
-                    match body::decompress(std::mem::take(&mut response.body), &encoding) {
-                        Ok(plain) => response.body = plain,
-                        Err(err) => {
-                            response.error_code = err.code;
-                            response.error = err.text;
-                        }
-                    }
-                }
                 return response;
             };
             left -= 1;
@@ -405,6 +390,29 @@ impl Client {
             .into_iter()
             .map(|it| SocketAddr::new(it, port))
             .collect())
+    }
+}
+
+/// Decompresses the body. One that cannot be is no answer, as in k6.
+fn unpack(response: &mut Response) {
+    let encoding = response
+        .headers
+        .iter()
+        .find(|it| it.0 == "Content-Encoding");
+    let Some(encoding) = encoding
+        .map(|it| it.1.clone())
+        .filter(|_| !response.body.is_empty())
+    else {
+        return;
+    };
+    match body::decompress(std::mem::take(&mut response.body), &encoding) {
+        Ok(plain) => response.body = plain,
+        Err(err) => {
+            response.status = 0;
+            response.proto = "";
+            response.error_code = err.code;
+            response.error = err.text;
+        }
     }
 }
 

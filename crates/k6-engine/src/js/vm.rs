@@ -119,6 +119,14 @@ fn run<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, exports: &Object<'js>, job: Job) -> Out
             };
         };
         let globals = ctx.globals();
+        if let Some(scenario) = vu.scenario.borrow().as_ref()
+            && !scenario.plan.env.is_empty()
+        {
+            let env: Object<'js> = globals.get("__ENV")?;
+            for (name, value) in &scenario.plan.env {
+                env.set(name.as_str(), value.as_str())?;
+            }
+        }
         globals.set("__VU", vu.id)?;
         globals.set("__ITER", vu.iteration.get())?;
         let mut returned: Value<'js> = match argument {

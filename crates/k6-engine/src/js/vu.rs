@@ -214,6 +214,8 @@ pub struct Vu {
     pub(crate) url_cache: RefCell<Option<(String, url::Url)>>,
     /// Until when iterations may go on.
     pub(crate) control: RefCell<Option<Arc<Control>>>,
+    /// Whether the script itself ended the run: k6 counts such an iteration as whole.
+    pub(crate) aborted: Cell<bool>,
     /// Whether an iteration is running.
     pub(crate) running: Cell<bool>,
     /// Whether a stop of the run ends what it does: not so in `teardown` and `handleSummary`.
@@ -256,6 +258,7 @@ impl Vu {
             url_cache: RefCell::default(),
             control: RefCell::default(),
             heeds_stop: Cell::new(true),
+            aborted: Cell::new(false),
             running: Cell::new(false),
             shared,
         })

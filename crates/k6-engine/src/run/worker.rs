@@ -218,7 +218,7 @@ async fn iterate(context: &Context, fiber: &mut Fiber, vu: &Rc<Vu>, scenario: &A
     if !vu.group.borrow().is_empty() {
         enter(vu, "");
     }
-    let whole = !matches!(outcome, Outcome::Interrupted);
+    let whole = !matches!(outcome, Outcome::Interrupted) || vu.aborted.get();
     if let Outcome::Thrown(text) | Outcome::LoadFailed(text) = &outcome {
         shared.thrown.fetch_add(1, Ordering::Relaxed);
         shared

@@ -66,6 +66,7 @@ fn abort<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<V
     } else {
         format!("test aborted: {reason}")
     };
+    vu.aborted.set(true);
     vu.shared.stop(StopReason::Script(message));
     Err(interrupted(ctx))
 }

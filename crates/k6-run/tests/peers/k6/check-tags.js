@@ -1,0 +1,8 @@
+// Tags of checks.
+import http from 'k6/http';
+import { check, group, sleep, fail } from 'k6';
+const B = __ENV.BASE_URL;
+export const options = { iterations: 1 };
+export default function () {
+  check(1, { ok: true }, { kind: 'a' });
+}

@@ -1,0 +1,9 @@
+// A compressed body is decompressed.
+import http from 'k6/http';
+import { check, group, sleep, fail } from 'k6';
+const B = __ENV.BASE_URL;
+export const options = { iterations: 1 };
+export default function () {
+  const r = http.get(`${B}/gzip`);
+  check(r, { [`${r.body} ${r.headers['Content-Encoding']}`]: true });
+}

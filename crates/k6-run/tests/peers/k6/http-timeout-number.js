@@ -1,0 +1,9 @@
+// A timeout in milliseconds.
+import http from 'k6/http';
+import { check, group, sleep, fail } from 'k6';
+const B = __ENV.BASE_URL;
+export const options = { iterations: 1 };
+export default function () {
+  const r = http.get(`${B}/slow/2000`, { timeout: 200 });
+  check(r, { [`${r.error_code}`]: true });
+}

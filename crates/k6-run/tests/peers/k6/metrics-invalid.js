@@ -1,0 +1,13 @@
+// A value that is no number.
+import http from 'k6/http';
+import { check, group, sleep, fail } from 'k6';
+const B = __ENV.BASE_URL;
+import { Counter, Gauge, Rate, Trend } from 'k6/metrics';
+const c = new Counter('my_counter');
+const g = new Gauge('my_gauge');
+const r = new Rate('my_rate');
+const t = new Trend('my_trend', true);
+export const options = { iterations: 1 };
+export default function () {
+  check(null, { [`${c.add('x')} ${c.add(1)}`]: true });
+}

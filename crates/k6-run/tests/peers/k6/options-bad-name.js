@@ -1,0 +1,8 @@
+// Options that cannot be meant.
+import http from 'k6/http';
+import { check, group, sleep, fail } from 'k6';
+const B = __ENV.BASE_URL;
+export const options = { scenarios: { 'a b': { executor: 'per-vu-iterations' } } };
+export default function () {
+  http.get(B);
+}

@@ -1,0 +1,9 @@
+// Only some tags of the engine.
+import http from 'k6/http';
+import { check, group, sleep, fail } from 'k6';
+const B = __ENV.BASE_URL;
+export const options = { iterations: 1, systemTags: ['status', 'method'] };
+export default function () {
+  http.get(`${B}/echo`);
+  check(1, { ok: true });
+}

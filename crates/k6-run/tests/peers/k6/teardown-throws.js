@@ -1,0 +1,7 @@
+// teardown throws.
+import http from 'k6/http';
+import { check, group, sleep, fail } from 'k6';
+const B = __ENV.BASE_URL;
+export const options = { iterations: 1 };
+export default function () { http.get(`${B}/echo`); }
+export function teardown() { throw new Error('no'); }

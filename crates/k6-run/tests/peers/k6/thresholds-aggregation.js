@@ -1,0 +1,8 @@
+// Thresholds: With an aggregation that the kind lacks.
+import http from 'k6/http';
+import { check, group, sleep, fail } from 'k6';
+const B = __ENV.BASE_URL;
+export const options = { iterations: 1, thresholds: { http_reqs: ['p(95)<1'] } };
+export default function () {
+  check(http.get(`${B}/echo`), { ok: (r) => r.status === 200 });
+}

@@ -1,0 +1,255 @@
+//! Both engines run the same scripts against one server: counts, tags, checks, thresholds and exit
+//! codes are equal.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Mutex,
+};
+
+use autoscaleops_testkit::{command, peer, tool};
+use serde_json::Value;
+
+mod server;
+
+/// What is equal between the engines.
+#[derive(Debug, Default, PartialEq)]
+struct Seen {
+    code: i64,
+    /// Counts of what does not depend on the clock, by name.
+    counts: BTreeMap<String, String>,
+    checks: BTreeMap<String, (u64, u64)>,
+    thresholds: BTreeMap<String, bool>,
+    /// How many samples there were, by metric and tags.
+    samples: BTreeMap<String, u64>,
+}
+
+/// Scripts whose counts depend on the clock: what may differ, and by how much.
+const BANDS: [(&str, f64); 9] = [
+    ("executor-constant-vus", 2.0),
+    ("executor-ramping-vus", 6.0),
+    ("executor-constant-arrival", 2.0),
+    ("executor-arrival-unit", 1.0),
+    ("executor-ramping-arrival", 2.0),
+    ("executor-shared-max-duration", 2.0),
+    ("thresholds-abort", 25.0),
+    ("executor-graceful-stop", 0.0),
+    ("timers", 0.0),
+];
+
+/// Accepted differences: script, what differs, why.
+const ACCEPTED: [(&str, &str); 5] = [
+    // The words of these errors are Go's own.
+    ("http-reset", "error"),
+    // k6 refuses options after it has made its engine, we before: both before anything is sent.
+    ("options-bad-executor", "code"),
+    ("options-bad-name", "code"),
+    ("options-bad-both", "code"),
+    ("options-bad-fewer", "code"),
+];
+
+fn scripts() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/k6");
+    let mut all: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|it| it.unwrap().path())
+        .filter(|it| it.extension().is_some_and(|it| it == "js"))
+        .collect();
+    all.sort();
+    all
+}
+
+fn gather(code: i64, export: &Path, lines: &Path) -> Seen {
+    let mut seen = Seen {
+        code,
+        ..Seen::default()
+    };
+    if let Ok(text) = std::fs::read_to_string(export) {
+        let exported: Value = serde_json::from_str(&text).unwrap();
+        checks(&exported["root_group"], &mut seen.checks);
+        for (name, metric) in exported["metrics"].as_object().unwrap() {
+            for (condition, missed) in metric["thresholds"].as_object().into_iter().flatten() {
+                seen.thresholds
+                    .insert(format!("{name} {condition}"), missed.as_bool().unwrap());
+            }
+            let timed = name.starts_with("http_req_") && !name.starts_with("http_req_failed")
+                || name.starts_with("data_")
+                || name.starts_with("vus")
+                || ["iteration_duration", "group_duration"].contains(&name.as_str());
+            if !timed {
+                let kept = ["count", "passes", "fails", "value", "min", "max", "med"];
+                let values = kept
+                    .iter()
+                    .filter_map(|key| Some(format!("{key}={}", metric.get(*key)?.as_f64()?)));
+                seen.counts
+                    .insert(name.clone(), values.collect::<Vec<_>>().join(" "));
+            }
+        }
+    }
+    for line in std::fs::read_to_string(lines).unwrap_or_default().lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let metric = line["metric"].as_str().unwrap();
+        if line["type"] == "Point" && !metric.starts_with("vus") && !metric.starts_with("data_") {
+            *seen
+                .samples
+                .entry(format!("{metric} {}", line["data"]["tags"]))
+                .or_default() += 1;
+        }
+    }
+    seen
+}
+
+fn checks(group: &Value, all: &mut BTreeMap<String, (u64, u64)>) {
+    for (_, check) in group["checks"].as_object().unwrap() {
+        let counts = (
+            check["passes"].as_u64().unwrap(),
+            check["fails"].as_u64().unwrap(),
+        );
+        all.insert(check["path"].as_str().unwrap().to_owned(), counts);
+    }
+    for (_, inner) in group["groups"].as_object().unwrap() {
+        checks(inner, all);
+    }
+}
+
+fn run_k6(k6: &Path, script: &Path, base: &str) -> Seen {
+    let folder = tempfile::tempdir().unwrap();
+    let (export, lines) = (folder.path().join("export"), folder.path().join("lines"));
+    let output = command(k6)
+        .args(["run", "--quiet", "--no-usage-report"])
+        .arg(format!("--summary-export={}", export.display()))
+        .arg(format!("--out=json={}", lines.display()))
+        .arg(format!("--env=BASE_URL={base}"))
+        .arg(script)
+        .output()
+        .unwrap();
+    gather(i64::from(output.status.code().unwrap()), &export, &lines)
+}
+
+fn run_native(script: &Path, base: &str) -> Seen {
+    let folder = tempfile::tempdir().unwrap();
+    let (export, lines) = (folder.path().join("export"), folder.path().join("lines"));
+    let output = tool!("k6-run")
+        .args(["--engine=native", "--quiet", "-o", "json"])
+        .arg(format!("--summary-export={}", export.display()))
+        .arg(format!("--out=json={}", lines.display()))
+        .arg(format!("--env=BASE_URL={base}"))
+        .arg(script)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let report: Value = serde_json::from_str(text.trim()).unwrap();
+    let code = match report["error"]["kind"].as_str() {
+        // k6 has numbers of its own for scripts and options that cannot be used.
+        Some("script") => 107,
+        Some("options") => 104,
+        _ => report["details"]["k6_exit_code"].as_i64().unwrap_or(-1),
+    };
+    gather(code, &export, &lines)
+}
+
+#[test]
+fn both_engines_say_the_same() {
+    let Some(k6) = peer("k6") else { return };
+    let base = server::start();
+    let wanted = autoscaleops_testkit::root().join("crates/k6-run/tests/peers/only");
+    let only = std::fs::read_to_string(wanted).unwrap_or_default();
+    let queue = Mutex::new(scripts());
+    let wrong = Mutex::new(Vec::new());
+    let count = Mutex::new(0);
+    std::thread::scope(|scope| {
+        // Mostly they wait: several at once take a fraction of the time.
+        for _ in 0..4 {
+            scope.spawn(|| {
+                loop {
+                    let Some(script) = queue.lock().unwrap().pop() else {
+                        break;
+                    };
+                    let name = script.file_stem().unwrap().to_string_lossy().into_owned();
+                    if !only.is_empty() && !only.lines().any(|it| it == name) {
+                        continue;
+                    }
+                    *count.lock().unwrap() += 1;
+                    let (theirs, ours) = (run_k6(&k6, &script, &base), run_native(&script, &base));
+                    let differences = compare(&name, &theirs, &ours);
+                    if !differences.is_empty() {
+                        wrong
+                            .lock()
+                            .unwrap()
+                            .push(format!("{name}\n    {}", differences.join("\n    ")));
+                    }
+                }
+            });
+        }
+    });
+    let wrong = wrong.into_inner().unwrap();
+    let count = count.into_inner().unwrap();
+    eprintln!("{count} scripts on both engines, {} differ", wrong.len());
+    assert!(
+        wrong.is_empty(),
+        "{} of {count} scripts differ (k6 | native):\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+    assert!(!only.is_empty() || count >= 80, "only {count} scripts");
+}
+
+fn compare(name: &str, theirs: &Seen, ours: &Seen) -> Vec<String> {
+    let accepts = |what: &str| ACCEPTED.iter().any(|it| it.0 == name && it.1 == what);
+    let mut out = Vec::new();
+    if theirs.code != ours.code && !accepts("code") {
+        out.push(format!("exit code: {} | {}", theirs.code, ours.code));
+    }
+    if let Some((_, band)) = BANDS.iter().find(|it| it.0 == name) {
+        let number = |seen: &Seen| -> f64 {
+            let text = seen.counts.get("iterations").cloned().unwrap_or_default();
+            text.split('=')
+                .nth(1)
+                .and_then(|it| it.parse().ok())
+                .unwrap_or(0.0)
+        };
+        if (number(theirs) - number(ours)).abs() > *band {
+            out.push(format!("iterations: {} | {}", number(theirs), number(ours)));
+        }
+        return out;
+    }
+    let mut differ = |what: &str, theirs: String, ours: String| {
+        if theirs != ours {
+            out.push(format!("{what}: {theirs} | {ours}"));
+        }
+    };
+    for key in theirs.counts.keys().chain(ours.counts.keys()) {
+        differ(
+            key,
+            format!("{:?}", theirs.counts.get(key)),
+            format!("{:?}", ours.counts.get(key)),
+        );
+    }
+    for key in theirs.thresholds.keys().chain(ours.thresholds.keys()) {
+        differ(
+            key,
+            format!("{:?}", theirs.thresholds.get(key)),
+            format!("{:?}", ours.thresholds.get(key)),
+        );
+    }
+    for key in theirs.checks.keys().chain(ours.checks.keys()) {
+        differ(
+            key,
+            format!("{:?}", theirs.checks.get(key)),
+            format!("{:?}", ours.checks.get(key)),
+        );
+    }
+    if !accepts("error") {
+        for key in theirs.samples.keys().chain(ours.samples.keys()) {
+            differ(
+                key,
+                format!("{:?}", theirs.samples.get(key)),
+                format!("{:?}", ours.samples.get(key)),
+            );
+        }
+    }
+    out.sort();
+    out.dedup();
+    out
+}

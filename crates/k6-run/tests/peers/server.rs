@@ -1,0 +1,137 @@
+//! The server that both engines are run against: one thread a connection, on loopback.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    thread,
+    time::Duration,
+};
+
+use serde_json::{Map, Value, json};
+
+/// Starts the server and returns its address.
+pub(crate) fn start() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            thread::spawn(move || {
+                let _ = serve(&stream);
+            });
+        }
+    });
+    address
+}
+
+#[expect(clippy::too_many_lines, reason = "a table of paths and answers")]
+fn serve(mut stream: &TcpStream) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut reader = BufReader::new(stream);
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line)? == 0 {
+            return Ok(());
+        }
+        let mut words = line.split_whitespace();
+        let (method, target) = (
+            words.next().unwrap_or("").to_owned(),
+            words.next().unwrap_or("/").to_owned(),
+        );
+        let mut headers = Map::new();
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line)?;
+            let Some((name, value)) = line.trim().split_once(':') else {
+                break;
+            };
+            let name = name.to_lowercase();
+            if name == "content-length" {
+                length = value.trim().parse().unwrap_or(0);
+            }
+            headers.insert(name, Value::from(value.trim()));
+        }
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body)?;
+        let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+        let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+        let number = || {
+            parts
+                .get(1)
+                .and_then(|it| it.parse::<u64>().ok())
+                .unwrap_or(0)
+        };
+        let echo =
+            json!({"method": method, "headers": headers, "body": String::from_utf8_lossy(&body)})
+                .to_string();
+        let mut extra = format!("X-Method: {method}\r\n");
+        let mut status = 200;
+        let mut content = match parts[0] {
+            "status" => {
+                status = number();
+                if status == 301 {
+                    extra.push_str("Location: /echo\r\n");
+                }
+                Vec::new()
+            }
+            "redirect" => {
+                if number() > 0 {
+                    status = 302;
+                    extra.push_str(&format!("Location: /redirect/{}\r\n", number() - 1));
+                }
+                b"end".to_vec()
+            }
+            "redirect-to" => {
+                status = number();
+                extra.push_str("Location: /echo\r\n");
+                Vec::new()
+            }
+            "cookies" => {
+                extra.push_str(&format!("Set-Cookie: {query}; Path=/\r\n"));
+                Vec::new()
+            }
+            "headers" => {
+                extra.push_str("X-Multi: 1\r\nX-Multi: 2\r\nx-lower-case: yes\r\n");
+                echo.into_bytes()
+            }
+            "slow" => {
+                thread::sleep(Duration::from_millis(number()));
+                b"slow".to_vec()
+            }
+            "gzip" => {
+                extra.push_str("Content-Encoding: gzip\r\n");
+                // "zipped", as gzip writes it.
+                vec![
+                    31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 171, 202, 44, 40, 72, 77, 1, 0, 87, 104, 194,
+                    226, 6, 0, 0, 0,
+                ]
+            }
+            "json" => br#"{"a":1,"list":[{"name":"one"},{"name":"two"}]}"#.to_vec(),
+            "text" => b"hello".to_vec(),
+            "chunked" => {
+                stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")?;
+                continue;
+            }
+            "close" => return Ok(()),
+            _ => echo.into_bytes(),
+        };
+        if method == "HEAD" || status == 204 {
+            content.clear();
+        }
+        let reason = match status {
+            200 => "OK",
+            204 => "No Content",
+            301 => "Moved Permanently",
+            302 => "Found",
+            404 => "Not Found",
+            500 => "Internal Server Error",
+            503 => "Service Unavailable",
+            _ => "Status",
+        };
+        let head = format!(
+            "HTTP/1.1 {status} {reason}\r\n{extra}Content-Length: {}\r\n\r\n",
+            content.len()
+        );
+        stream.write_all(&[head.as_bytes(), &content].concat())?;
+    }
+}
