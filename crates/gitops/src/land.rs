@@ -229,14 +229,15 @@ pub fn land(landing: &Landing, changes: &[Change]) -> Result<Landed, LandError> 
     let mut attempt = 0;
     loop {
         attempt += 1;
+        let begun = Instant::now();
         let cause = match run.attempt(transport.as_mut(), attempt) {
             Ok(landed) => return Ok(landed),
             Err(Trial::Over(err)) => return Err(err),
             Err(Trial::Again(cause)) => cause,
         };
         tracing::info!(attempt, cause, "trying again");
-        let bound = landing.retry.bound(attempt - 1);
-        let wait = bound.map(|it| it.mul_f64(random_fraction()));
+        let wait = longest_wait(&landing.retry, attempt - 1, begun.elapsed())
+            .map(|it| it.mul_f64(random_fraction()));
         match wait {
             Some(wait) if started.elapsed() + wait <= landing.retry.total => {
                 if stop::wait(wait) {
@@ -251,6 +252,18 @@ pub fn land(landing: &Landing, changes: &[Change]) -> Result<Landed, LandError> 
             }
         }
     }
+}
+
+/// Returns the bound of the wait after attempt `index`, which took `elapsed`.
+///
+/// It grows from the time that an attempt takes: waits that are short beside it would bring the
+/// same writers together again.
+fn longest_wait(policy: &Policy, index: u32, elapsed: Duration) -> Option<Duration> {
+    policy.bound(index)?;
+    let grown = elapsed
+        .max(policy.first_wait)
+        .saturating_mul(2_u32.saturating_pow(index));
+    Some(grown.min(policy.longest_wait.max(elapsed.saturating_mul(8))))
 }
 
 /// How one attempt ended without landing.
@@ -383,5 +396,28 @@ impl Attempts<'_> {
             }
             err => Err(Trial::Over(err)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_from_the_time_of_an_attempt_and_end_with_the_policy() {
+        let policy = Policy {
+            retries: 3,
+            first_wait: Duration::from_millis(100),
+            longest_wait: Duration::from_secs(5),
+            total: Duration::from_mins(1),
+        };
+        let bound = |index, elapsed| {
+            longest_wait(&policy, index, Duration::from_millis(elapsed)).map(|it| it.as_millis())
+        };
+        assert_eq!(bound(0, 10), Some(100));
+        assert_eq!(bound(2, 300), Some(1_200));
+        assert_eq!(bound(2, 2_000), Some(8_000));
+        assert_eq!(bound(2, 10), Some(400));
+        assert_eq!(bound(3, 10), None);
     }
 }
