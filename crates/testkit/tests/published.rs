@@ -185,17 +185,24 @@ fn commands_in_the_documents_parse() {
     assert_eq!(wrong.join("\n"), "");
 }
 
-/// The help of the tool, and of the subcommand where the first argument is one.
+/// The help of the tool, and of the subcommands that the first arguments name.
 fn help_for(program: &Path, arguments: &[String]) -> String {
-    let print = |arguments: &[&str]| {
-        let output = command(program).args(arguments).output().unwrap();
+    let print = |path: &[&str]| {
+        let output = command(program).args(path).arg("--help").output().unwrap();
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
-    let mut help = print(&["--help"]);
-    if let Some(first) = arguments.first().filter(|first| !first.starts_with('-'))
-        && (help.contains(&format!("\n  {first} ")) || help.contains(&format!("\n  {first}\n")))
-    {
-        help.push_str(&print(&[first, "--help"]));
+    let mut path: Vec<&str> = Vec::new();
+    let mut help = print(&path);
+    for argument in arguments.iter().take_while(|it| !it.starts_with('-')) {
+        let listed = |help: &str| {
+            help.contains(&format!("\n  {argument} "))
+                || help.contains(&format!("\n  {argument}\n"))
+        };
+        if !listed(&help) {
+            break;
+        }
+        path.push(argument);
+        help.push_str(&print(&path));
     }
     help
 }
