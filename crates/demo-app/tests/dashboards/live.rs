@@ -64,6 +64,56 @@ fn every_panel_shows_data_of_a_running_application() {
     }
 }
 
+#[test]
+fn the_k6_row_shows_what_k6_writes() {
+    let (Some(prometheus), Some(k6)) = (peer("prometheus"), peer("k6")) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let (_app, app) = Background::start_until(
+        Command::new(env!("CARGO_BIN_EXE_demo-app")).args(["--listen", "127.0.0.1:0"]),
+        |line| line.rsplit_once("http://")?.1.parse::<SocketAddr>().ok(),
+    );
+    let (_server, address) = start(&prometheus, folder.path(), app, app);
+    let _k6 = Background::start(
+        Command::new(k6)
+            .current_dir(root())
+            .args([
+                "run",
+                "--quiet",
+                "--no-usage-report",
+                "--address",
+                "127.0.0.1:0",
+            ])
+            .args(["--out", "experimental-prometheus-rw"])
+            .args([
+                "--env",
+                &format!("BASE_URL=http://{app}"),
+                "--env",
+                "DURATION=3m",
+            ])
+            .arg("scripts/k6/autoscale.js")
+            .env(
+                "K6_PROMETHEUS_RW_SERVER_URL",
+                format!("http://{address}/api/v1/write"),
+            )
+            .env("K6_PROMETHEUS_RW_TREND_STATS", "p(95)")
+            .env("K6_PROMETHEUS_RW_PUSH_INTERVAL", "1s")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null()),
+    );
+    let mut open: Vec<Query> = of_dashboards()
+        .into_iter()
+        .filter(|query| query.text.contains("k6_"))
+        .collect();
+    assert_eq!(open.len(), 4);
+    wait_until("an answer to every query about k6", LIMIT, || {
+        open.retain(|query| ask(address, &query.filled("app", "10s", "1m")).is_empty());
+        thread::sleep(Duration::from_millis(500));
+        open.is_empty()
+    });
+}
+
 /// Asks every query until each has an answer with numbers in it.
 fn ask_until_answered(address: SocketAddr) -> BTreeMap<String, Vec<(Value, f64)>> {
     let (rules, _) = of_rules();
@@ -174,6 +224,7 @@ fn start(
                 folder.join("data").display()
             ))
             .arg(format!("--web.listen-address={address}"))
+            .arg("--web.enable-remote-write-receiver")
             .stdout(Stdio::null())
             .stderr(log),
     );
