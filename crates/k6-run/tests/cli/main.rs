@@ -172,7 +172,7 @@ fn doctor_names_what_needs_k6() {
     let (_folder, path) =
         script("import http from 'k6/http';\nimport { browser } from 'k6/browser';\n");
     let output = tool!("k6-run")
-        .args(["-o", "json", "doctor"])
+        .args(["doctor", "-o", "json"])
         .arg(path)
         .output()
         .unwrap();
