@@ -20,7 +20,7 @@ use crate::{
     metrics::Usage,
     objects::{self, PatchKind, Write},
     resource::NOT_RUN,
-    store::Store,
+    store::{DEFINITIONS, Store},
     value::{now, text},
     workloads,
 };
@@ -119,8 +119,8 @@ fn furnish(store: &mut Store) {
         ("appprojects", "AppProject", "appproj,appprojs", json!([])),
     ] {
         let short: Vec<&str> = short.split(',').collect();
-        apply(
-            "",
+        define(
+            store,
             json!({
                 "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": format!("{plural}.argoproj.io")},
                 "spec": {
@@ -133,6 +133,25 @@ fn furnish(store: &mut Store) {
         );
     }
     node_status(store);
+}
+
+/// Puts a definition in when there is none. Nobody owns its fields, so that applying Argo CD's own
+/// over it is no conflict.
+fn define(store: &mut Store, value: Value) {
+    let name = text(&value, "/metadata/name").to_owned();
+    let Some(resource) = store.registry().keyed(DEFINITIONS) else {
+        return;
+    };
+    if store.get(DEFINITIONS, "", &name).is_some() {
+        return;
+    }
+    let made = objects::create(store, &resource, "", value, Write::by("rehearsal"));
+    if let Ok(mut made) = made {
+        crate::value::remove(&mut made, &["metadata"], "managedFields");
+        if let Err(err) = store.put(DEFINITIONS, made) {
+            tracing::warn!("cannot furnish {name}: {err}");
+        }
+    }
 }
 
 fn node_status(store: &mut Store) {
