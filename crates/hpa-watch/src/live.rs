@@ -37,6 +37,10 @@ pub use self::trouble::explain;
 
 /// How often time is looked at while nothing happens.
 const TICK: Duration = Duration::from_millis(200);
+/// How many objects are listed at once.
+const PAGE: u32 = 100;
+/// How many messages wait to be heard.
+const WAITING: usize = 64;
 /// How long a server that says to be busy is asked again at the beginning.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// A pause before a watch is built anew.
@@ -168,11 +172,12 @@ impl<'a, H: FnMut(Option<Line>) -> Next> Follower<'a, H> {
                 selection.namespace.as_deref().unwrap_or(&cluster.namespace),
             )
         };
-        let mut config = watcher::Config::default();
+        // Small pages, and few messages on their way: of thousands of objects few are held at once.
+        let mut config = watcher::Config::default().page_size(PAGE);
         if let [name] = selection.names.as_slice() {
             config = config.fields(&format!("metadata.name={name}"));
         }
-        let (sender, messages) = mpsc::channel(1_024);
+        let (sender, messages) = mpsc::channel(WAITING);
         let names = selection.names.clone();
         watch(
             api,

@@ -138,12 +138,14 @@ fn change(
     let (hpa, point, event) = match line.entry {
         Entry::Point { hpa, point } => {
             // A countdown is no change.
-            let mut looks = (*point).clone();
-            looks.why.clear();
-            if shown.get(&hpa) == Some(&looks) {
-                return None;
+            if !point.why.is_empty() || shown.contains_key(&hpa) {
+                let mut looks = (*point).clone();
+                looks.why.clear();
+                if shown.get(&hpa) == Some(&looks) {
+                    return None;
+                }
+                shown.insert(hpa.clone(), looks);
             }
-            shown.insert(hpa.clone(), looks);
             (hpa, Some(*point), None)
         }
         Entry::Event {

@@ -42,7 +42,7 @@ struct Known {
     why: String,
     /// How many syncs in a row the controller did something else.
     disagreed: u32,
-    last: Option<Point>,
+    last: Option<Box<Point>>,
     /// Since when its target is waited for. Without it the sizes are those of the last sync, and
     /// would be taken for the present.
     waits_since: Option<Timestamp>,
@@ -71,31 +71,32 @@ impl Tracker {
             waits_since: shadows.then_some(at),
             ..Known::default()
         });
-        if known.manifest.is_null() || known.manifest["spec"] != hpa.spec {
+        if shadows && (known.manifest.is_null() || known.manifest["spec"] != hpa.spec) {
             known.spec = spec_of(&hpa.spec).ok();
-            if self.shadows {
-                known.manifest = json!({
-                    "apiVersion": "autoscaling/v2",
-                    "kind": "HorizontalPodAutoscaler",
-                    "metadata": {"name": hpa.metadata.name, "namespace": hpa.metadata.namespace},
-                    "spec": hpa.spec,
-                });
-                lines.push(Line {
-                    at,
-                    entry: Entry::Spec {
-                        hpa: name.to_owned(),
-                        manifest: known.manifest.clone(),
-                    },
-                });
-            } else {
-                // Of thousands only the numbers are kept.
-                known.manifest = Value::Bool(true);
-            }
+            known.manifest = json!({
+                "apiVersion": "autoscaling/v2",
+                "kind": "HorizontalPodAutoscaler",
+                "metadata": {"name": hpa.metadata.name, "namespace": hpa.metadata.namespace},
+                "spec": hpa.spec,
+            });
+            lines.push(Line {
+                at,
+                entry: Entry::Spec {
+                    hpa: name.to_owned(),
+                    manifest: known.manifest.clone(),
+                },
+            });
         }
         let status = hpa.status.unwrap_or_default();
+        if !shadows {
+            // Of thousands only what is shown is kept.
+            let point = known.seen_alone(&hpa.spec, status);
+            known.tell(name, point, at, lines);
+            return;
+        }
         let has_synced = status != known.status && status.conditions.is_some();
         known.status = status;
-        if self.shadows && has_synced {
+        if has_synced {
             known.sync(&self.controller, moment(at), true);
         }
         known.emit(name, at, lines);
@@ -157,7 +158,7 @@ impl Tracker {
 
     /// Returns what an autoscaler looks like now.
     pub fn point(&self, name: &str) -> Option<&Point> {
-        self.known.get(name)?.last.as_ref()
+        self.known.get(name)?.last.as_deref()
     }
 }
 
@@ -250,15 +251,36 @@ impl Known {
         }
     }
 
+    /// What an autoscaler looks like, of which nothing else is kept.
+    fn seen_alone(&mut self, spec: &Value, status: HpaStatus) -> Point {
+        self.spec = spec_of(spec).ok();
+        self.status = status;
+        let mut point = self.point();
+        self.spec = None;
+        self.status = HpaStatus::default();
+        for condition in [&mut point.able, &mut point.active, &mut point.limited]
+            .into_iter()
+            .flatten()
+            .filter(|condition| condition.holds)
+        {
+            condition.message = String::new();
+        }
+        point
+    }
+
     fn emit(&mut self, name: &str, at: Timestamp, lines: &mut Vec<Line>) {
         if self.waits_since.is_some() {
             return;
         }
         let point = self.point();
-        if self.last.as_ref() == Some(&point) {
+        self.tell(name, point, at, lines);
+    }
+
+    fn tell(&mut self, name: &str, point: Point, at: Timestamp, lines: &mut Vec<Line>) {
+        if self.last.as_deref() == Some(&point) {
             return;
         }
-        self.last = Some(point.clone());
+        self.last = Some(Box::new(point.clone()));
         lines.push(Line {
             at,
             entry: Entry::Point {

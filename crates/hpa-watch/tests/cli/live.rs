@@ -82,8 +82,22 @@ fn a_load_is_recorded_until_it_has_settled_and_then_asserted() {
     let child = start(
         &kubeconfig,
         &[
-            "record", "-o", file, "--settle", "1s", "web", "-n", "shop", "--format", "json", "--",
-            "sh", "-c", &wait,
+            "record",
+            "-o",
+            file,
+            "--timeout",
+            "1m",
+            "--settle",
+            "1s",
+            "web",
+            "-n",
+            "shop",
+            "--format",
+            "json",
+            "--",
+            "sh",
+            "-c",
+            &wait,
         ],
     );
     wait_for(&recording, |line| line["type"] == "command_started");
@@ -198,6 +212,8 @@ fn every_change_is_seen_through_lost_versions_and_cut_connections() {
         &[
             "watch",
             "web",
+            "--for",
+            "2m",
             "--record",
             recording.to_str().unwrap(),
             "-o",

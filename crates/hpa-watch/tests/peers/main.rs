@@ -33,7 +33,7 @@ fn kubectl_follows_the_same_changes() {
     let folder = tempfile::tempdir().unwrap();
     let kubeconfig = server.kubeconfig(folder.path());
     let mut child = Command::new(kubectl)
-        .args(["get", "hpa", "-w", "--kubeconfig"])
+        .args(["get", "hpa", "-w", "--request-timeout=60s", "--kubeconfig"])
         .arg(&kubeconfig)
         .env("HOME", folder.path())
         .stdin(Stdio::null())
