@@ -173,3 +173,6 @@ fn end_of_grace(policy: &Policy, finding: &Finding) -> Option<Timestamp> {
         .ok()?;
     (policy.now < end).then_some(end)
 }
+
+#[cfg(test)]
+mod tests;
