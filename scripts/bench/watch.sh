@@ -5,7 +5,8 @@
 #   TAGS=5000 SAMPLE=250 RUNS=5 scripts/bench/watch.sh
 #
 # The loop is what people write: `skopeo list-tags`, then `skopeo inspect` for each tag. It is timed
-# over SAMPLE tags and multiplied (SAMPLE=5000 runs it whole). Needs docker-registry, skopeo, python3.
+# over SAMPLE tags and multiplied (SAMPLE=5000 runs it whole). WATCH names a program that is built
+# already. Needs docker-registry, skopeo, python3.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -20,8 +21,11 @@ for program in docker-registry skopeo python3; do
         exit 3
     fi
 done
-cargo build --release --locked --quiet --package image-watch >&2
-watch=${CARGO_TARGET_DIR:-$root/target}/release/image-watch
+watch=${WATCH:-}
+if [ -z "$watch" ]; then
+    cargo build --release --locked --quiet --package image-watch >&2
+    watch=${CARGO_TARGET_DIR:-$root/target}/release/image-watch
+fi
 
 work=$(mktemp -d)
 server=
@@ -105,12 +109,13 @@ image-watch:
     - {image: $image, strategy: newest-build, current: $newest}
 YAML
 
-# measure RUNS BEFORE COMMAND…: median, least and most milliseconds, and the most KiB resident.
+# measure RUNS BEFORE COMMAND…: median, least and most milliseconds, the most KiB resident, and the
+# median milliseconds of its own CPU time, which a busy machine changes less.
 measure() {
     python3 - "$@" <<'PY'
-import os, resource, statistics, subprocess, sys, time
+import os, statistics, subprocess, sys, time
 runs, before, command = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
-times, most = [], 0
+times, most, own = [], 0, []
 for _ in range(runs):
     if before:
         subprocess.run(before, shell=True, check=True)
@@ -119,26 +124,26 @@ for _ in range(runs):
     _, status, usage = os.wait4(child.pid, 0)
     times.append((time.monotonic() - started) * 1000)
     most = max(most, usage.ru_maxrss)
+    own.append((usage.ru_utime + usage.ru_stime) * 1000)
     if status != 0:
         sys.exit(f"{command} ended with {status}")
-print(f"{statistics.median(times):.1f} {min(times):.1f} {max(times):.1f} {most}")
+print(f"{statistics.median(times):.1f} {min(times):.1f} {max(times):.1f} {most} {statistics.median(own):.1f}")
 PY
 }
 
 cd "$work"
 requests() { grep -c '"autoscaleops/' "$log" || true; }
 
-read -r cold cold_least cold_most cold_kib < <(measure "$runs" "rm -rf $work/cache" "$watch" check)
 before=$(requests)
-rm -rf "$work/cache"
+read -r cold cold_least cold_most cold_kib cold_own < <(measure "$runs" "rm -rf $work/cache" "$watch" check --quiet)
+cold_requests=$((($(requests) - before) / runs))
 answer=$("$watch" check -o json)
-cold_requests=$(($(requests) - before))
 case $answer in
     *'"reason":"up_to_date"'*) ;;
     *) echo "watch: a wrong answer: $answer" >&2; exit 1 ;;
 esac
 before=$(requests)
-read -r warm warm_least warm_most warm_kib < <(measure $((runs * 4)) "" "$watch" check)
+read -r warm warm_least warm_most warm_kib warm_own < <(measure $((runs * 4)) "" "$watch" check --quiet)
 warm_requests=$((($(requests) - before) / (runs * 4)))
 
 "$watch" run --quiet --interval 100ms >/dev/null 2>&1 &
@@ -147,6 +152,19 @@ sleep 8
 daemon_kib=$(awk '/^VmRSS/ { print $2 }' "/proc/$daemon/status")
 kill "$daemon"
 wait "$daemon" 2>/dev/null || true
+
+# What the registry itself takes to list its tags.
+list=$(python3 - "$image" <<'PY'
+import statistics, sys, time, urllib.request
+host, name = sys.argv[1].split("/", 1)
+times = []
+for _ in range(10):
+    started = time.monotonic()
+    urllib.request.urlopen(f"http://{host}/v2/{name}/tags/list?n=1000").read()
+    times.append((time.monotonic() - started) * 1000)
+print(f"{statistics.median(times):.1f}")
+PY
+)
 
 # The loop.
 cat >"$work/loop.sh" <<'LOOP'
@@ -159,14 +177,15 @@ python3 -c 'import json; print("\n".join(json.load(open("tags.json"))["Tags"]))'
     done | sort | tail -n 1
 LOOP
 before=$(grep -c '"skopeo/' "$log" || true)
-read -r loop _ _ _ < <(measure 1 "" bash "$work/loop.sh" "$image" "$sample")
+read -r loop _ _ _ loop_own < <(measure 1 "" bash "$work/loop.sh" "$image" "$sample")
 after=$(grep -c '"skopeo/' "$log" || true)
-read -r one _ _ one_kib < <(measure 3 "" skopeo list-tags --tls-verify=false "docker://$image")
+read -r one _ _ one_kib one_own < <(measure 3 "" skopeo list-tags --tls-verify=false "docker://$image")
 
 python3 - <<PY
 tags, sample = $tags, $sample
 cold, warm = $cold, $warm
 loop = $one + ($loop - $one) / sample * tags
+own = $one_own + ($loop_own - $one_own) / sample * tags
 per = ($after - $before - 2) / sample
 whole = "timed whole" if sample >= tags else f"{sample} tags timed: {$loop / 1000:.1f} s, then multiplied"
 times = loop / cold
@@ -174,12 +193,13 @@ print(f"""## watch
 
 The newest build among {tags:,} tags, each an image of its own, in a docker-registry on the same machine.
 
-| what | seconds (least to most) | requests | most memory | command |
-| --- | --- | --- | --- | --- |
-| image-watch, cold | {cold / 1000:.2f} ({$cold_least / 1000:.2f} to {$cold_most / 1000:.2f}) | {$cold_requests:,} | {$cold_kib / 1024:.1f} MiB | \`image-watch check\`, without a cache, {$runs} runs |
-| image-watch, warm | {warm / 1000:.3f} ({$warm_least / 1000:.3f} to {$warm_most / 1000:.3f}) | {$warm_requests} | {$warm_kib / 1024:.1f} MiB | the same again, {$runs * 4} runs |
-| image-watch, daemon | | | {$daemon_kib / 1024:.1f} MiB | \`image-watch run\`, resident after 8 s of warm polls |
-| skopeo loop | {loop / 1000:.0f} | {round(per * tags):,} | {$one_kib / 1024:.1f} MiB each | \`skopeo list-tags\`, then \`skopeo inspect\` for each tag ({whole}) |
+| what | seconds (least to most) | own CPU seconds | requests | most memory | command |
+| --- | --- | --- | --- | --- | --- |
+| image-watch, cold | {cold / 1000:.2f} ({$cold_least / 1000:.2f} to {$cold_most / 1000:.2f}) | {$cold_own / 1000:.2f} | {$cold_requests:,} | {$cold_kib / 1024:.1f} MiB | \`image-watch check\`, without a cache, {$runs} runs |
+| image-watch, warm | {warm / 1000:.3f} ({$warm_least / 1000:.3f} to {$warm_most / 1000:.3f}) | {$warm_own / 1000:.3f} | {$warm_requests} | {$warm_kib / 1024:.1f} MiB | the same again, {$runs * 4} runs |
+| image-watch, daemon | | | | {$daemon_kib / 1024:.1f} MiB | \`image-watch run\`, resident after 8 s of warm polls |
+| the list of tags alone, by the registry | {$list / 1000:.3f} | | 1 | | a bare request |
+| skopeo loop | {loop / 1000:.0f} | {own / 1000:.0f} | {round(per * tags):,} | {$one_kib / 1024:.1f} MiB each | \`skopeo list-tags\`, then \`skopeo inspect\` for each tag ({whole}) |
 
 Cold is {times:.0f} times as fast as the loop.
 
