@@ -21,6 +21,15 @@ start_docker() {
         docker_why="no Docker engine runs here, and only root may start one"
         return 1
     fi
+    # On a busy machine the engine gives up on its own parts after ten seconds; it may try again.
+    for _ in 1 2 3; do
+        if try_docker "$folder"; then return 0; fi
+    done
+    return 1
+}
+
+try_docker() {
+    local folder="$1"
     mkdir -p "$folder"
     # A socket's path may be 107 bytes at most, so it is not put below the repository.
     docker_socket=$(mktemp -d /tmp/engine.XXXXXX)
