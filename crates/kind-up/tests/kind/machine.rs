@@ -4,6 +4,7 @@ use std::{
     fs,
     net::TcpListener,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU16, Ordering},
 };
 
 use autoscaleops_testkit::{Stubs, git, tool};
@@ -270,25 +271,18 @@ esac"#
     )
 }
 
-/// Returns free ports within the range of node ports.
+/// Returns free ports within the range of node ports, none of them given to another test of this
+/// process.
 fn node_ports(count: usize) -> Vec<u16> {
-    let start = 30_000 + u16::try_from(std::process::id() % 2_000).unwrap();
-    (start..32_767)
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+
+    let start = 30_000 + u16::try_from(std::process::id() % 1_500).unwrap();
+    std::iter::repeat_with(|| start + NEXT.fetch_add(1, Ordering::Relaxed))
+        .take_while(|it| *it < 32_767)
         .filter(|it| TcpListener::bind(("0.0.0.0", *it)).is_ok())
-        .scan(0_u16, |last, it| {
-            // Leave room for tests that choose at the same time.
-            let chosen = *last == 0 || it > *last + RANDOM_STEP;
-            Some(chosen.then(|| {
-                *last = it;
-                it
-            }))
-        })
-        .flatten()
         .take(count)
         .collect()
 }
-
-const RANDOM_STEP: u16 = 3;
 
 pub(crate) fn chmod(path: &Path, mode: u32) {
     use std::os::unix::fs::PermissionsExt as _;
