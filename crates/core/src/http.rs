@@ -1,7 +1,11 @@
 //! The HTTP client of every tool that calls servers: time limits, bounded retries, the system's
 //! trust store.
 
-use std::{io::Read as _, path::PathBuf, time::Duration};
+use std::{
+    io::Read as _,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -131,20 +135,32 @@ impl Client {
     }
 }
 
-/// Reads a body of at most `limit` bytes.
+/// Reads a body of at most `limit` bytes, within `time` in all.
+///
+/// The client's own timeout begins anew with each read, so that a server could feed it for ever.
 ///
 /// # Errors
 ///
-/// Fails when the body is longer, or the connection breaks within it.
-pub fn body(response: Response, limit: u64) -> std::io::Result<Vec<u8>> {
+/// Fails when the body is longer, takes longer, or the connection breaks within it.
+pub fn body(mut response: Response, limit: u64, time: Duration) -> std::io::Result<Vec<u8>> {
+    let started = Instant::now();
     let mut bytes = Vec::new();
-    response.take(limit + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > limit {
-        return Err(std::io::Error::other(format!(
-            "the answer is longer than {limit} bytes"
-        )));
+    let mut chunk = vec![0; 64 * 1024];
+    loop {
+        let count = response.read(&mut chunk)?;
+        if count == 0 {
+            return Ok(bytes);
+        }
+        bytes.extend_from_slice(&chunk[..count]);
+        let problem = if bytes.len() as u64 > limit {
+            format!("the answer is longer than {limit} bytes")
+        } else if started.elapsed() > time {
+            format!("the answer takes longer than {} s", time.as_secs_f64())
+        } else {
+            continue;
+        };
+        return Err(std::io::Error::other(problem));
     }
-    Ok(bytes)
 }
 
 /// Returns the wait that the server asks for: seconds, or a date in one of the forms of RFC 9110.

@@ -115,9 +115,11 @@ impl Options {
     /// Returns the names of options that only the real k6 has.
     pub fn foreign(&self) -> Vec<&str> {
         let names = self.other.iter().filter(|it| !is_empty(it.1));
+        let black = self.blacklist_ips.iter().filter(|it| !it.is_empty());
         names
             .map(|it| it.0.as_str())
             .filter(|it| FOREIGN.contains(it))
+            .chain(black.map(|_| "blacklistIPs"))
             .collect()
     }
 

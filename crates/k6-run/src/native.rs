@@ -109,7 +109,9 @@ pub(crate) fn run(script: &Path, flags: &RunFlags, console: &mut Console) -> Res
         flags.fail_on_saturation,
     );
     details.timeline = timeline.points;
-    details.text = texts(&mut finished, &shape, console)?;
+    if !flags.k6_flags.no_summary {
+        details.text = texts(&mut finished, &shape, console)?;
+    }
     Ok(details)
 }
 

@@ -53,7 +53,10 @@ const MISSING: &str = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection
 fn passing_faults_are_tried_again_until_the_answer_is_good() {
     let (address, handle) = server(vec![BUSY, "", BROKEN, FINE]);
     let response = client(5).send(|it| it.get(&address)).unwrap();
-    assert_eq!(body(response, 10).unwrap(), b"fine");
+    assert_eq!(
+        body(response, 10, Duration::from_secs(10)).unwrap(),
+        b"fine"
+    );
     assert_eq!(handle.join().unwrap(), 4);
 }
 
@@ -77,7 +80,7 @@ fn tries_are_bounded_and_the_last_answer_is_returned() {
 fn a_long_body_is_refused() {
     let (address, _) = server(vec![FINE]);
     let response = client(0).send(|it| it.get(&address)).unwrap();
-    assert!(body(response, 3).is_err());
+    assert!(body(response, 3, Duration::from_secs(10)).is_err());
 }
 
 #[test]
@@ -105,4 +108,28 @@ fn a_file_without_certificates_is_refused_by_name() {
     })
     .unwrap_err();
     assert!(err.to_string().contains("ca.pem"), "{err}");
+}
+
+#[test]
+fn a_body_that_drips_is_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        let mut line = String::new();
+        while reader.read_line(&mut line).is_ok_and(|it| it > 2) {
+            line.clear();
+        }
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n");
+        for _ in 0..100 {
+            if stream.write_all(b"x").is_err() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+    });
+    let response = client(0).send(|it| it.get(&address)).unwrap();
+    let err = body(response, 1_000, Duration::from_millis(200)).unwrap_err();
+    assert!(err.to_string().contains("takes longer"), "{err}");
 }

@@ -178,7 +178,7 @@ fn download(url: &str) -> anyhow::Result<Vec<u8>> {
             format!("{url} answered {}", response.status())
         ));
     }
-    http::body(response, LONGEST).with_context(offline)
+    http::body(response, LONGEST, Duration::from_secs(300)).with_context(offline)
 }
 
 fn checksum(bytes: &[u8]) -> String {
