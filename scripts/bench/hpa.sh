@@ -53,6 +53,8 @@ watch() {
 
 changes=$((rate * long))
 expected=$((autoscalers + changes))
+echo "## hpa"
+echo
 echo "$autoscalers autoscalers, $rate status changes a second for $long s: $expected lines are right."
 echo
 echo "| program | lines | missed | memory, peak | CPU of one core |"
