@@ -24,7 +24,7 @@ pub(crate) fn needs_k6(script: &Path, flags: Option<&RunFlags>) -> Vec<Unsupport
     let mut found = Modules::scan(&script);
     for output in flags.iter().flat_map(|it| &it.k6_flags.out) {
         let kind = output.split('=').next().unwrap_or(output);
-        if kind != "json" {
+        if !matches!(kind, "json" | "prometheus") {
             found.push(Unsupported {
                 construct: format!("--out {kind}"),
                 file: script.clone(),

@@ -18,6 +18,7 @@ mod flags;
 mod native;
 mod operator;
 mod progress;
+mod prometheus;
 mod real;
 mod render;
 mod settings;

@@ -22,6 +22,7 @@ use crate::{
     details::{Check, EndedEarly, Generator, LoadDetails, Metric, Threshold},
     flags::RunFlags,
     progress::{Timeline, Voice},
+    prometheus::Exporter,
 };
 
 /// Runs `script` and returns what is known of the run.
@@ -72,15 +73,26 @@ pub(crate) fn run(script: &Path, flags: &RunFlags, console: &mut Console) -> Res
     let workers = flags
         .workers
         .unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+    let mut scraped = Exporter::of(&flags.k6_flags.out)?;
+    if let Some(exporter) = &scraped {
+        console.note(&format!(
+            "  * metrics at http://{}/metrics",
+            exporter.address
+        ));
+    }
     let mut timeline = Timeline::default();
     let bar = console.draws().then(|| console.spinner("starting"));
-    let mut progress = |status: &autoscaleops_k6_engine::run::Status,
-                        totals: &mut autoscaleops_k6_engine::metrics::Totals,
-                        _: &autoscaleops_k6_engine::metrics::Collector| {
-        voice.pass_on(console);
-        timeline.advance(status, totals);
-        timeline.tell(status, console, bar.as_ref());
-    };
+    let mut progress =
+        |status: &autoscaleops_k6_engine::run::Status,
+         totals: &mut autoscaleops_k6_engine::metrics::Totals,
+         collector: &autoscaleops_k6_engine::metrics::Collector| {
+            voice.pass_on(console);
+            if let Some(exporter) = &mut scraped {
+                exporter.refresh(collector, totals);
+            }
+            timeline.advance(status, totals);
+            timeline.tell(status, console, bar.as_ref());
+        };
     let settings = Settings {
         options,
         options_json,

@@ -159,7 +159,7 @@ fn embedded(
     let mut changed = started != Started::Running;
     let mut details = run.details();
     details.kubeconfig = Some(run.state.kubeconfig().display().to_string());
-    let outcome: anyhow::Result<bool> = block_on(async {
+    let outcome: anyhow::Result<End> = block_on(async {
         let cluster = Cluster::connect(&run.access()).await?;
         let began = Instant::now();
         for manifest in &manifests {
@@ -174,10 +174,10 @@ fn embedded(
             text::count(manifests.len() as u128, "object"),
         );
         let began = Instant::now();
-        let in_time = if wait {
+        let end = if wait {
             settle(&cluster, console, deadline, &mut details).await?
         } else {
-            true
+            End::Settled
         };
         timer.record(
             "applications",
@@ -187,9 +187,9 @@ fn embedded(
         details.nodes = cluster.nodes().await?;
         details.applications = cluster.applications().await?;
         details.addresses = cluster.addresses("127.0.0.1").await?;
-        Ok(in_time)
+        Ok(end)
     })?;
-    let in_time = outcome?;
+    let end = outcome?;
     let elapsed = timer.start.elapsed();
     if timings {
         details.phases = timer.phases;
@@ -200,7 +200,7 @@ fn embedded(
     );
     if !wait && report.verdict == Verdict::Fail {
         report.verdict = Verdict::Pass;
-    } else if !in_time
+    } else if end == End::Late
         && report.verdict == Verdict::Fail
         && report
             .details
@@ -236,14 +236,25 @@ impl Timer {
     }
 }
 
-/// Waits until every application is synced and healthy. Returns whether they were in time. A cause
+/// How the wait for the applications ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// All are synced and healthy.
+    Settled,
+    /// One will not become so by itself.
+    Hopeless,
+    /// The time was over, or a stop was asked for.
+    Late,
+}
+
+/// Waits until every application is synced and healthy. A cause
 /// that time does not cure ends the wait early.
 async fn settle(
     cluster: &Cluster,
     console: &Console,
     deadline: Instant,
     details: &mut Details,
-) -> anyhow::Result<bool> {
+) -> anyhow::Result<End> {
     let spinner = console.spinner("waiting for the applications");
     let mut hopeless_since: Option<Instant> = None;
     loop {
@@ -255,18 +266,18 @@ async fn settle(
         let hopeless = waiting.iter().any(|it| is_hopeless(it));
         details.applications = applications;
         if done {
-            return Ok(true);
+            return Ok(End::Settled);
         }
         if hopeless {
             // Given a moment: a kind may be defined by another application that comes just now.
             if hopeless_since.get_or_insert_with(Instant::now).elapsed() > Duration::from_secs(15) {
-                return Ok(false);
+                return Ok(End::Hopeless);
             }
         } else {
             hopeless_since = None;
         }
         if Instant::now() >= deadline || stop::requested() {
-            return Ok(false);
+            return Ok(End::Late);
         }
         tokio::time::sleep(LOOK).await;
     }
