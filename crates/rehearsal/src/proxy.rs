@@ -24,6 +24,7 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
+use serde_json::{Value, json};
 use tokio::{
     net::{TcpListener, TcpStream},
     task::JoinHandle,
@@ -34,7 +35,11 @@ use crate::{
     cluster::Cluster,
     endpoints::{self, NodePort},
     objects,
+    value::set,
 };
+
+/// The condition of a service whose node port cannot be had.
+pub(crate) const LISTENING: &str = "NodePortListening";
 
 /// What one port hands its connections.
 #[derive(Debug)]
@@ -95,7 +100,9 @@ pub(crate) async fn run(cluster: Arc<Cluster>) {
                 }
                 match TcpListener::bind(("127.0.0.1", port)).await {
                     Ok(listener) => {
-                        refused.remove(&port);
+                        if refused.remove(&port).is_some() {
+                            mark(&cluster, &node_port.service, None);
+                        }
                         let shared = Arc::new(Shared {
                             port: Mutex::new(node_port),
                             next: AtomicUsize::new(0),
@@ -108,6 +115,7 @@ pub(crate) async fn run(cluster: Arc<Cluster>) {
                         let message = format!("cannot listen on 127.0.0.1:{port}: {err}");
                         if refused.insert(port, message.clone()).as_ref() != Some(&message) {
                             warn(&cluster, &node_port.service, &message);
+                            mark(&cluster, &node_port.service, Some(&message));
                         }
                     }
                 }
@@ -139,6 +147,27 @@ fn warn(cluster: &Cluster, service: &str, message: &str) {
             message,
             "stand-in-proxy",
         );
+    }
+}
+
+/// Notes in the status of a service that its node port cannot be had, or that it is had again: an
+/// application with such a service is not healthy, whoever else answers at the port.
+fn mark(cluster: &Cluster, service: &str, refused: Option<&str>) {
+    let mut store = lock(&cluster.store);
+    let Some((namespace, name)) = service.split_once('/') else {
+        return;
+    };
+    let Some(live) = store.get("services", namespace, name) else {
+        return;
+    };
+    let mut value = live.value();
+    let conditions: Vec<Value> = refused
+        .map(|message| json!({"type": LISTENING, "status": "False", "reason": "NodePortRefused", "message": message}))
+        .into_iter()
+        .collect();
+    set(&mut value, &["status"], "conditions", conditions);
+    if let Err(err) = store.put("services", value) {
+        tracing::warn!("cannot write the status of {service}: {err}");
     }
 }
 

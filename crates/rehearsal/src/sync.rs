@@ -705,7 +705,12 @@ fn health(value: &Value) -> Option<(&'static str, String)> {
             "Failed" => ("Degraded", String::new()),
             _ => ("Progressing", crate::table::pod_status(value)),
         }),
-        "Service" => Some(("Healthy", String::new())),
+        "Service" => Some(match condition(crate::proxy::LISTENING) {
+            Some(found) if text(found, "/status") == "False" => {
+                ("Degraded", text(found, "/message").to_owned())
+            }
+            _ => ("Healthy", String::new()),
+        }),
         "StatefulSet" | "DaemonSet" | "Job" => Some((
             "Progressing",
             "the stand-in stores this kind and does not run it".to_owned(),

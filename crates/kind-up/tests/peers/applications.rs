@@ -140,3 +140,39 @@ fn a_source_that_cannot_be_read_is_named_and_up_says_so() {
         |it| it.contains("cannot read main of /nowhere/at/all.git"),
     );
 }
+
+#[test]
+fn a_port_that_another_program_has_is_not_healthy_until_it_is_free() {
+    let (Some(image), port) = (image(), port()) else {
+        return;
+    };
+    let taken = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let remote = Remote::new(&[("dev/shop.yaml", &shop("dev-1", port))]);
+    let Some(it) = StandIn::start(&["--image", &image, "--git-period", "200ms"]) else {
+        return;
+    };
+    it.write("app.yaml", &application(&remote.url(), "dev"));
+    let up = |timeout: &str| {
+        let flags = [
+            "--image",
+            &image,
+            "--git-period",
+            "200ms",
+            "--manifest",
+            "app.yaml",
+            "--timeout",
+            timeout,
+        ];
+        let output = it.kind_up(&["up", "-o", "json"], &flags);
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    let report = up("8s");
+    assert_ne!(report["verdict"], "pass", "{report}");
+    assert_eq!(
+        report["details"]["applications"][0]["health"], "Degraded",
+        "{report}"
+    );
+    drop(taken);
+    let report = up("60s");
+    assert_eq!(report["verdict"], "pass", "{report}");
+}
