@@ -56,7 +56,8 @@ impl Program {
             .env("LC_ALL", "C")
             .env_remove("GIT_INDEX_FILE")
             .env_remove("GIT_WORK_TREE")
-            .cwd(repository.path())
+            // As git itself has it: a remote that is a relative path starts at the work tree.
+            .cwd(repository.workdir().unwrap_or_else(|| repository.path()))
             .timeout(self.timeout);
         if !self.has_ssh_command() {
             run = run.env("GIT_SSH_COMMAND", "ssh -o BatchMode=yes");

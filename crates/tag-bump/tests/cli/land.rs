@@ -403,3 +403,19 @@ fn file_and_environment_say_how_it_lands() {
     assert_eq!(code, 2);
     assert!(words.contains("message"), "{words}");
 }
+
+#[test]
+fn a_remote_that_is_a_relative_path_starts_at_the_work_tree() {
+    let remote = remote();
+    let clone = remote.clone_with(&[]);
+    let up: String = clone.path().components().skip(1).map(|_| "../").collect();
+    let relative = format!("{up}{}", remote.path().strip_prefix("/").unwrap().display());
+    git(clone.path(), &["remote", "set-url", "origin", &relative]);
+    let (code, told) = report(
+        bump(clone.path())
+            .args(ARGUMENTS)
+            .args(["--commit", "--push"]),
+    );
+    assert_eq!(code, 0, "{told}");
+    assert_eq!(remote.read("main", "dev/values.yaml"), values("v2"));
+}
