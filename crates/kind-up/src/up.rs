@@ -36,6 +36,12 @@ impl Timer {
     ) -> anyhow::Result<T> {
         let (began, mut note) = (Instant::now(), String::new());
         let result = work(&mut note);
+        self.record(name, began, note);
+        result
+    }
+
+    /// Notes a phase that began at `began` and ends now.
+    fn record(&mut self, name: &str, began: Instant, note: String) {
         let millis = |it: Duration| u64::try_from(it.as_millis()).unwrap_or(u64::MAX);
         self.phases.push(Phase {
             name: name.to_owned(),
@@ -50,7 +56,6 @@ impl Timer {
             critical: true,
             note,
         });
-        result
     }
 }
 
@@ -215,25 +220,6 @@ fn embedded(
         );
     }
     Ok(report)
-}
-
-impl Timer {
-    fn record(&mut self, name: &str, began: Instant, note: String) {
-        let millis = |it: Duration| u64::try_from(it.as_millis()).unwrap_or(u64::MAX);
-        self.phases.push(Phase {
-            name: name.to_owned(),
-            after: self
-                .phases
-                .last()
-                .map(|it| it.name.clone())
-                .into_iter()
-                .collect(),
-            start_ms: millis(began.duration_since(self.start)),
-            elapsed_ms: millis(began.elapsed()),
-            critical: true,
-            note,
-        });
-    }
 }
 
 /// How the wait for the applications ended.
