@@ -1,6 +1,6 @@
 //! A tool of a few lines: what the contract gives to each of the six, and the subject of its tests.
 
-use std::{process::ExitCode, time::Duration};
+use std::{path::Path, process::ExitCode, time::Duration};
 
 use autoscaleops_core::{
     CommonArgs, Console, Failure, Finding, Level, Report, Subject, Tool, Verdict, cli, config,
@@ -27,9 +27,32 @@ struct Echo {
 
 #[derive(clap::Args, Serialize)]
 struct Flags {
-    /// What to answer: pass, fail, undecided, refuse, wait, child or many
+    /// What to answer: pass, fail, undecided, refuse, fetch, wait, child or many
     #[arg(long)]
     answer: Option<String>,
+}
+
+/// Returns the words of the server that the environment names.
+#[cfg(feature = "http")]
+fn fetch() -> anyhow::Result<String> {
+    use autoscaleops_core::{http, retry};
+
+    let client = http::Client::new(&http::Settings {
+        retry: retry::Policy {
+            retries: 0,
+            ..retry::Policy::default()
+        },
+        ..http::Settings::default()
+    })?;
+    let url = config::env("ECHO_URL").unwrap_or_default();
+    let response = client.send(|it| it.get(&url))?;
+    let body = http::body(response, 1_000, Duration::from_secs(10))?;
+    Ok(String::from_utf8_lossy(&body).into_owned())
+}
+
+#[cfg(not(feature = "http"))]
+fn fetch() -> anyhow::Result<String> {
+    Err(Failure::error("http", "built without the HTTP client").into())
 }
 
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -64,7 +87,12 @@ impl Tool for Echo {
     fn run(self, console: &mut Console) -> anyhow::Result<Report<Details>> {
         let settings = config::resolve::<Settings>(Self::NAME, &self.common, &self.flags)?.value;
         let token = Secret::from_env("ECHO_TOKEN");
-        tracing::info!(?token, "read");
+        let again = Secret::from_env("ECHO_TOKEN");
+        let key = match config::env("ECHO_KEY_FILE") {
+            Some(path) => Some(Secret::from_file(Path::new(&path))?),
+            None => None,
+        };
+        tracing::info!(?token, ?key, same = token == again, "read");
         console.note("listening");
         let verdict = match settings.answer.as_str() {
             "pass" => Verdict::Pass,
@@ -74,6 +102,10 @@ impl Tool for Echo {
                 return Err(Failure::unavailable("registry", "the registry refuses")
                     .hint("docker login")
                     .into());
+            }
+            "fetch" => {
+                let words = fetch()?;
+                return Ok(Report::new(Verdict::Pass, words, Details { lines: 1 }));
             }
             "wait" => {
                 stop::wait(Duration::from_secs(30));

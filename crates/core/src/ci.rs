@@ -4,19 +4,21 @@
 //! the runner reads as it reads standard output, so that standard output stays the answer alone.
 
 use std::{
+    collections::HashSet,
     fmt,
     fs::OpenOptions,
     hash::{BuildHasher as _, Hasher as _, RandomState},
     io::{self, Write as _},
     path::{Path, PathBuf},
+    sync::{LazyLock, Mutex, PoisonError},
 };
 
 use serde_json::{Map, Value};
+use zeroize::Zeroizing;
 
 use crate::{
     config,
     report::{Finding, Level},
-    secret::Secret,
 };
 
 /// The runner drops a whole summary above 1 MiB.
@@ -95,9 +97,58 @@ impl GitHub {
     }
 }
 
-/// Returns the line that tells the runner to print `secret` as `***`.
-pub fn mask(secret: &Secret) -> String {
-    format!("::add-mask::{}", escape(secret.expose()))
+/// The secrets that the runner knows of, by checksum; absent: it is told of none.
+static MASKED: Mutex<Option<HashSet<u64>>> = Mutex::new(None);
+
+/// Tells the runner of every secret that is read from now on, so that it prints them as `***`
+/// whoever writes them.
+///
+/// Standard error must lead to the runner: on a terminal or in a file the telling itself would show
+/// the secret.
+pub(crate) fn mask_secrets() {
+    let leads_on = rustix::fs::fstat(io::stderr()).is_ok_and(|it| {
+        matches!(
+            rustix::fs::FileType::from_raw_mode(it.st_mode),
+            rustix::fs::FileType::Fifo | rustix::fs::FileType::Socket
+        )
+    });
+    if leads_on {
+        let mut masked = MASKED.lock().unwrap_or_else(PoisonError::into_inner);
+        masked.get_or_insert_default();
+    }
+}
+
+/// Tells the runner of `secret`, where it is to be told, once.
+pub(crate) fn mask(secret: &str) {
+    static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+
+    let mut masked = MASKED.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(masked) = masked.as_mut() else {
+        return;
+    };
+    if masked.insert(KEYS.hash_one(secret)) {
+        let lines = Zeroizing::new(masks(secret));
+        // A runner that does not listen any more shows nothing either.
+        let _ = io::stderr().lock().write_all(lines.as_bytes());
+    }
+}
+
+/// Returns the commands that mask `secret`: all of it, and each line of it, since a log is
+/// searched line by line. A line that is short or a word would blank out much else.
+fn masks(secret: &str) -> String {
+    let mut commands = String::new();
+    // The runner refuses to mask nothing.
+    if secret.trim().is_empty() {
+        return commands;
+    }
+    commands.push_str(&format!("::add-mask::{}\n", escape(secret)));
+    let lines: Vec<&str> = secret.split(['\r', '\n']).collect();
+    if lines.len() > 1 {
+        for line in lines.iter().map(|it| it.trim()).filter(|it| it.len() >= 8) {
+            commands.push_str(&format!("::add-mask::{}\n", escape(line)));
+        }
+    }
+    commands
 }
 
 struct Annotation<'a> {
@@ -278,7 +329,21 @@ mod tests {
     }
 
     #[test]
-    fn a_mask_names_the_secret_on_one_line() {
-        assert_eq!(mask(&Secret::new("a\nb".to_owned())), "::add-mask::a%0Ab");
+    fn a_secret_of_several_lines_is_masked_as_a_whole_and_by_line() {
+        assert_eq!(masks("a%b"), "::add-mask::a%25b\n");
+        assert_eq!(
+            masks("-----BEGIN KEY-----\r\n  MIIEvQIB\n}\n"),
+            "::add-mask::-----BEGIN KEY-----%0D%0A  MIIEvQIB%0A}%0A\n\
+             ::add-mask::-----BEGIN KEY-----\n\
+             ::add-mask::MIIEvQIB\n"
+        );
+        assert_eq!(masks(" \n"), "");
+    }
+
+    #[test]
+    fn nobody_is_told_of_a_secret_unless_it_is_asked_for() {
+        // A test is no step of a runner, and `mask_secrets` was not called.
+        mask("hunter2");
+        assert!(MASKED.lock().unwrap().is_none());
     }
 }

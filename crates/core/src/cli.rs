@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
-    ci::GitHub,
+    ci::{self, GitHub},
     config::Section,
     console::{Console, Look, Settings},
     report::Report,
@@ -118,7 +118,7 @@ pub struct CommonArgs {
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
 
-    /// Leave out what GitHub Actions would be told: outputs, summary, annotations
+    /// Leave out what GitHub Actions would be told: outputs, summary, annotations, masks
     #[arg(long, global = true)]
     pub no_ci: bool,
 
@@ -188,6 +188,9 @@ fn run<T: Tool>(arguments: Vec<OsString>) -> u8 {
     }
     log_to_stderr(common.verbose, settings(&common).color);
     let github = if common.no_ci { None } else { GitHub::detect() };
+    if github.is_some() {
+        ci::mask_secrets();
+    }
     let sink = output::Sink::<T>::new(&common, github);
     let answer = sink
         .check()

@@ -5,6 +5,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use tempfile::NamedTempFile;
+
+use crate::scratch;
+
+/// How the names of temporary files begin. Nothing else may be named so.
+const PREFIX: &str = ".autoscaleops-";
+
 /// Replaces the content of `path`: a temporary file beside it with the same mode, synced, renamed.
 ///
 /// A symbolic link is followed, not replaced. A new file gets the mode that any new file gets.
@@ -33,10 +40,7 @@ fn replace_with(path: &Path, content: &[u8], mode: Option<u32>) -> io::Result<()
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    let mut file = tempfile::Builder::new()
-        .prefix(".autoscaleops-")
-        .tempfile_in(folder)
-        .map_err(|err| named(&target, &err))?;
+    let mut file = beside(folder).map_err(|err| named(&target, &err))?;
     file.write_all(content)
         .map_err(|err| named(&target, &err))?;
     let mode = match (mode, std::fs::metadata(&target)) {
@@ -54,6 +58,28 @@ fn replace_with(path: &Path, content: &[u8], mode: Option<u32>) -> io::Result<()
         let _ = folder.sync_all();
     }
     Ok(())
+}
+
+/// Makes a temporary file in `folder`, and removes those that killed processes left there.
+fn beside(folder: &Path) -> io::Result<NamedTempFile> {
+    if let Ok(entries) = std::fs::read_dir(folder) {
+        let temporary = entries
+            .flatten()
+            .filter(|it| it.file_name().to_string_lossy().starts_with(PREFIX));
+        for entry in temporary {
+            if let Some(_lock) = scratch::left_over(&entry.path(), std::fs::Metadata::is_file) {
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+    }
+    loop {
+        let file = tempfile::Builder::new()
+            .prefix(PREFIX)
+            .tempfile_in(folder)?;
+        if scratch::hold(file.as_file(), file.path()) {
+            return Ok(file);
+        }
+    }
 }
 
 fn new_file_mode() -> u32 {
@@ -130,6 +156,17 @@ mod tests {
             std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
             0o600
         );
+    }
+
+    #[test]
+    fn what_a_killed_process_left_beside_the_file_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let left = folder.path().join(".autoscaleops-left");
+        std::fs::write(&left, "half").unwrap();
+        let in_use = beside(folder.path()).unwrap();
+        assert!(!left.exists());
+        replace(&folder.path().join("file"), b"new").unwrap();
+        assert!(in_use.path().exists(), "it is another process's");
     }
 
     #[test]

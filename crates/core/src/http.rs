@@ -10,13 +10,15 @@ use std::{
 use anyhow::Context as _;
 use clap::Args;
 use reqwest::{
-    StatusCode,
+    StatusCode, Url,
     blocking::{RequestBuilder, Response},
     header::{HeaderMap, RETRY_AFTER},
+    redirect,
 };
 
 use crate::{
     cli::VERSION,
+    config,
     failure::Failure,
     retry::{Policy, Retry},
 };
@@ -41,7 +43,8 @@ pub struct Settings {
     pub retry: Policy,
     /// Certificate authority to trust besides the system's, PEM.
     pub ca_file: Option<PathBuf>,
-    /// How many redirects are followed. Authorization never crosses hosts.
+    /// How many redirects are followed. Authorization never crosses hosts, and none leads from
+    /// HTTPS to plain HTTP, but to ourselves.
     pub redirects: usize,
 }
 
@@ -76,7 +79,12 @@ impl Client {
             .user_agent(format!("autoscaleops/{VERSION}"))
             .connect_timeout(settings.connect_timeout)
             .timeout(settings.timeout)
-            .redirect(reqwest::redirect::Policy::limited(settings.redirects));
+            .redirect(redirects(settings.redirects));
+        // `*` means every host; reqwest takes it for every name, but for no address.
+        let exceptions = config::env("NO_PROXY").or_else(|| config::env("no_proxy"));
+        if exceptions.is_some_and(|it| it.trim() == "*") {
+            builder = builder.no_proxy();
+        }
         if let Some(path) = &settings.ca_file {
             let pem = fs_err::read(path)
                 .map_err(|err| Failure::usage(format!("cannot read the CA file: {err}")))?;
@@ -103,8 +111,9 @@ impl Client {
         &self.inner
     }
 
-    /// Sends an idempotent request, again on 429, 5xx and transport faults, honouring `Retry-After`.
-    /// Other answers are returned, whatever their status.
+    /// Sends a request, again on 429, 5xx and transport faults, honouring `Retry-After` as long as
+    /// the retries last. Other answers are returned, whatever their status. A request that is not
+    /// idempotent is sent once.
     ///
     /// # Errors
     ///
@@ -117,16 +126,22 @@ impl Client {
             clippy::result_large_err,
             reason = "an answer of 429 is an error only to the retries"
         )]
-        let outcome = self.retry.run(|_| match request(&self.inner).send() {
-            Ok(response) if is_transient(response.status()) => {
-                match retry_after(response.headers()) {
-                    Some(wait) => Err(Retry::After(wait, Ok(response))),
-                    None => Err(Retry::Soon(Ok(response))),
+        let outcome = self.retry.run(|_| {
+            let request = request(&self.inner)
+                .build()
+                .map_err(|err| Retry::Never(Err(err)))?;
+            let is_idempotent = request.method().is_idempotent();
+            match self.inner.execute(request) {
+                Ok(response) if is_idempotent && is_transient(response.status()) => {
+                    match retry_after(response.headers()) {
+                        Some(wait) => Err(Retry::After(wait, Ok(response))),
+                        None => Err(Retry::Soon(Ok(response))),
+                    }
                 }
+                Ok(response) => Ok(response),
+                Err(err) if is_idempotent && !err.is_redirect() => Err(Retry::Soon(Err(err))),
+                Err(err) => Err(Retry::Never(Err(err))),
             }
-            Ok(response) => Ok(response),
-            Err(err) if err.is_builder() || err.is_redirect() => Err(Retry::Never(Err(err))),
-            Err(err) => Err(Retry::Soon(Err(err))),
         });
         match outcome {
             Ok(response) | Err(Ok(response)) => Ok(response),
@@ -179,6 +194,28 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 pub fn use_ring() {
     // A second call finds the first one's provider, which is the same.
     let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+fn redirects(most: usize) -> redirect::Policy {
+    redirect::Policy::custom(move |attempt| {
+        if attempt.previous().len() > most {
+            return attempt.error("too many redirects");
+        }
+        let was_encrypted = attempt.previous().iter().any(|it| it.scheme() == "https");
+        if was_encrypted && attempt.url().scheme() != "https" && !is_loopback(attempt.url()) {
+            return attempt.error("a redirect from HTTPS to plain HTTP");
+        }
+        attempt.follow()
+    })
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || address
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|it| it.is_loopback())
 }
 
 fn is_transient(status: StatusCode) -> bool {

@@ -20,6 +20,7 @@ pub mod image;
 pub mod process;
 pub mod report;
 pub mod retry;
+pub mod scratch;
 pub mod secret;
 pub mod stop;
 pub mod text;

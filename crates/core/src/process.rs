@@ -2,92 +2,23 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    io::{self, Read as _, Write as _},
+    io::Write as _,
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Command, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
-use thiserror::Error;
+use crate::{config, secret::Secret, stop, text};
 
-use crate::{config, failure::Failure, secret::Secret, stop, text};
+mod drain;
+mod error;
+mod running;
 
-/// How long a program may take to end after it was asked to.
-const GRACE: Duration = Duration::from_secs(5);
+pub use error::ProcessError;
+pub use running::Running;
 
-/// Why another program did not do its work.
-#[derive(Debug, Error)]
-pub enum ProcessError {
-    /// The program could not be started.
-    #[error("cannot start `{program}`")]
-    Start {
-        /// The program.
-        program: String,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The program ran and failed.
-    #[error("`{program}` ended with {status}{}", said(stderr))]
-    Failed {
-        /// The program.
-        program: String,
-        /// How it ended.
-        status: ExitStatus,
-        /// The end of what it wrote to standard error, made printable.
-        stderr: String,
-    },
-    /// The program took too long and was ended.
-    #[error("`{program}` did not end within {} s", after.as_secs_f64())]
-    TimedOut {
-        /// The program.
-        program: String,
-        /// The time that it had.
-        after: Duration,
-    },
-    /// The program wrote more than was allowed and was ended.
-    #[error("`{program}` wrote more than {limit} bytes")]
-    TooLong {
-        /// The program.
-        program: String,
-        /// The limit in bytes.
-        limit: usize,
-    },
-    /// We were asked to stop, and ended the program.
-    #[error("interrupted while `{program}` ran")]
-    Interrupted {
-        /// The program.
-        program: String,
-    },
-}
-
-impl ProcessError {
-    /// Returns whether there is no such program.
-    pub fn is_missing(&self) -> bool {
-        matches!(self, Self::Start { source, .. } if source.kind() == io::ErrorKind::NotFound)
-    }
-
-    /// Returns the failure for a tool that cannot go on without the program: exit code 3.
-    pub fn into_unavailable(self, hint: &str) -> anyhow::Error {
-        let message = self.to_string();
-        let kind = match &self {
-            Self::Start { .. } => "program_missing",
-            Self::TimedOut { .. } => "timeout",
-            Self::Interrupted { .. } => "interrupted",
-            Self::Failed { .. } | Self::TooLong { .. } => "program_failed",
-        };
-        anyhow::Error::new(self).context(Failure::unavailable(kind, message).hint(hint))
-    }
-}
-
-fn said(stderr: &str) -> String {
-    if stderr.is_empty() {
-        String::new()
-    } else {
-        format!(": {stderr}")
-    }
-}
+use drain::drain;
 
 /// What a program wrote, and how it ended.
 #[derive(Debug)]
@@ -273,18 +204,18 @@ impl Run {
         let (stdin, timeout, limit, heeds_stop) =
             (self.stdin.take(), self.timeout, self.limit, self.heeds_stop);
         let mut running = self.start()?;
-        if let (Some(mut pipe), Some(bytes)) = (running.child.stdin.take(), stdin) {
+        if let (Some(mut pipe), Some(bytes)) = (running.child().stdin.take(), stdin) {
             // A program may end without reading; that is its affair.
             thread::spawn(move || {
                 let _ = pipe.write_all(&bytes);
             });
         }
-        let stdout = drain(running.child.stdout.take(), limit);
-        let stderr = drain(running.child.stderr.take(), limit);
+        let stdout = drain(running.child().stdout.take(), limit);
+        let stderr = drain(running.child().stderr.take(), limit);
         let started = Instant::now();
         let mut pause = Duration::from_micros(200);
         let status = loop {
-            match running.child.try_wait() {
+            match running.poll() {
                 Ok(Some(status)) => break status,
                 Ok(None) => {}
                 Err(source) => return Err(ProcessError::Start { program, source }),
@@ -306,7 +237,6 @@ impl Run {
             thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(10));
         };
-        running.reaped = true;
         let output = Output {
             stdout: stdout.bytes(),
             stderr: stderr.bytes(),
@@ -336,13 +266,7 @@ impl Run {
             program: program.clone(),
             source,
         })?;
-        Ok(Running {
-            program,
-            child,
-            own_group: self.own_group,
-            reaped: false,
-            detached: false,
-        })
+        Ok(Running::new(program, child, self.own_group))
     }
 
     /// Sets where the streams of a program that is started with [`Self::start`] come from and go.
@@ -350,174 +274,6 @@ impl Run {
     pub fn streams(mut self, stdin: Stdio, stdout: Stdio, stderr: Stdio) -> Self {
         self.command.stdin(stdin).stdout(stdout).stderr(stderr);
         self
-    }
-}
-
-/// A program that runs. Dropping this ends it, with all that it started.
-#[derive(Debug)]
-pub struct Running {
-    program: String,
-    child: Child,
-    own_group: bool,
-    reaped: bool,
-    detached: bool,
-}
-
-impl Running {
-    /// Returns the number of the process.
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// Returns the child, for its pipes.
-    pub fn child(&mut self) -> &mut Child {
-        &mut self.child
-    }
-
-    /// Returns how the program ended, or `None` while it runs.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the system does not know the program any more.
-    pub fn poll(&mut self) -> io::Result<Option<ExitStatus>> {
-        let status = self.child.try_wait()?;
-        self.reaped |= status.is_some();
-        Ok(status)
-    }
-
-    /// Waits up to `timeout` for the end, less when a stop is asked for.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the time is over, or a stop is asked for. The program still runs then.
-    pub fn wait(&mut self, timeout: Duration) -> Result<ExitStatus, ProcessError> {
-        let started = Instant::now();
-        loop {
-            match self.poll() {
-                Ok(Some(status)) => return Ok(status),
-                Ok(None) => {}
-                Err(source) => {
-                    return Err(ProcessError::Start {
-                        program: self.program.clone(),
-                        source,
-                    });
-                }
-            }
-            if started.elapsed() >= timeout {
-                return Err(ProcessError::TimedOut {
-                    program: self.program.clone(),
-                    after: timeout,
-                });
-            }
-            if stop::wait(Duration::from_millis(10)) {
-                return Err(ProcessError::Interrupted {
-                    program: self.program.clone(),
-                });
-            }
-        }
-    }
-
-    /// Leaves the program running when this is dropped.
-    pub fn detach(mut self) -> u32 {
-        self.detached = true;
-        self.child.id()
-    }
-
-    /// Asks the program and all that it started to end, and insists after five seconds.
-    pub fn end(&mut self) {
-        if self.reaped {
-            return;
-        }
-        self.signal(Signal::TERM);
-        let started = Instant::now();
-        while started.elapsed() < GRACE {
-            if let Ok(Some(_)) | Err(_) = self.child.try_wait() {
-                self.reaped = true;
-                // What it started and left behind goes too.
-                self.signal(Signal::KILL);
-                return;
-            }
-            thread::sleep(Duration::from_millis(5));
-        }
-        self.signal(Signal::KILL);
-        let _ = self.child.wait();
-        self.reaped = true;
-    }
-
-    fn signal(&self, signal: Signal) {
-        let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) else {
-            return;
-        };
-        let _ = if self.own_group {
-            kill_process_group(pid, signal)
-        } else {
-            kill_process(pid, signal)
-        };
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if !self.detached {
-            self.end();
-        }
-    }
-}
-
-/// Collects a stream in a thread of its own, up to one byte more than `limit`.
-fn drain(stream: Option<impl io::Read + Send + 'static>, limit: usize) -> Drain {
-    use std::sync::{Arc, Mutex, PoisonError};
-
-    let collected = Arc::new(Mutex::new(Vec::new()));
-    let target = Arc::clone(&collected);
-    let reader = thread::spawn(move || {
-        let Some(stream) = stream else { return };
-        let mut stream = stream.take(limit as u64 + 1);
-        let mut chunk = vec![0; 64 * 1024];
-        while let Ok(count) = stream.read(&mut chunk) {
-            if count == 0 {
-                break;
-            }
-            target
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .extend_from_slice(&chunk[..count]);
-        }
-    });
-    Drain {
-        collected,
-        reader,
-        limit,
-    }
-}
-
-struct Drain {
-    collected: std::sync::Arc<std::sync::Mutex<Vec<u8>>>,
-    reader: thread::JoinHandle<()>,
-    limit: usize,
-}
-
-impl Drain {
-    fn is_over(&self) -> bool {
-        self.collected
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .len()
-            > self.limit
-    }
-
-    /// Waits for the end of the stream. A grandchild that keeps it open is not waited for longer
-    /// than a second.
-    fn bytes(self) -> Vec<u8> {
-        let started = Instant::now();
-        while !self.reader.is_finished() && started.elapsed() < Duration::from_secs(1) {
-            thread::sleep(Duration::from_micros(200));
-        }
-        let mut collected = self
-            .collected
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        std::mem::take(&mut *collected)
     }
 }
 
@@ -539,62 +295,4 @@ pub fn find(program: &str) -> Option<PathBuf> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn shell(script: &str) -> Run {
-        Run::new("sh").args(["-c", script])
-    }
-
-    #[test]
-    fn both_streams_and_the_code_arrive() {
-        let output = shell("cat; echo no >&2; exit 7")
-            .stdin("yes")
-            .capture()
-            .unwrap();
-        assert_eq!(output.text(), "yes");
-        let err = output.check().unwrap_err();
-        assert_eq!(err.to_string(), "`sh` ended with exit status: 7: no");
-    }
-
-    #[test]
-    fn a_missing_program_is_told_from_a_failing_one() {
-        let err = Run::new("no-such-program").capture().unwrap_err();
-        assert!(err.is_missing());
-    }
-
-    #[test]
-    fn grandchildren_end_with_a_program_that_takes_too_long() {
-        let folder = tempfile::tempdir().unwrap();
-        let mark = folder.path().join("mark");
-        let script = format!("(sleep 1; touch {}) & sleep 30", mark.display());
-        let err = shell(&script)
-            .timeout(Duration::from_millis(100))
-            .capture()
-            .unwrap_err();
-        assert!(matches!(err, ProcessError::TimedOut { .. }), "{err}");
-        thread::sleep(Duration::from_millis(1_300));
-        assert!(!mark.exists(), "the grandchild went on");
-    }
-
-    #[test]
-    fn a_program_that_floods_us_is_ended() {
-        let err = shell("yes").limit(100_000).capture().unwrap_err();
-        assert!(matches!(err, ProcessError::TooLong { .. }), "{err}");
-    }
-
-    #[test]
-    fn what_a_program_says_cannot_forge_lines() {
-        let output = shell("printf 'a\\n::error::b\\033[31m' >&2; exit 1")
-            .capture()
-            .unwrap();
-        let err = output.check().unwrap_err().to_string();
-        assert!(err.ends_with("a ::error::b[31m"), "{err}");
-    }
-
-    #[test]
-    fn programs_are_found_as_the_system_finds_them() {
-        assert!(find("sh").is_some_and(|it| it.is_absolute()));
-        assert_eq!(find("no-such-program"), None);
-    }
-}
+mod tests;

@@ -4,15 +4,17 @@ use std::{fmt, path::Path};
 
 use zeroize::Zeroizing;
 
-use crate::{config, failure::Failure};
+use crate::{ci, config, failure::Failure};
 
-/// A secret, from the moment it is read. Prints as `***` and is wiped from memory when dropped.
+/// A secret, from the moment it is read. Prints as `***` and is wiped from memory when dropped. In
+/// GitHub Actions the runner is told to print it as `***` too, whoever writes it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// Takes `value` over as a secret.
     pub fn new(value: String) -> Self {
+        ci::mask(&value);
         Self(Zeroizing::new(value))
     }
 

@@ -234,10 +234,19 @@ fn a_wrong_configuration_names_file_line_column_and_remedy() {
 }
 
 #[test]
-fn the_version_names_the_commit() {
+fn the_version_names_the_commit_or_says_that_it_is_of_none() {
     let version = echo(&["--version"], &[]).text();
     let mark = format!("echo-tool {} (", env!("CARGO_PKG_VERSION"));
-    assert!(version.starts_with(&mark), "{version}");
+    let origin = version
+        .strip_prefix(&mark)
+        .and_then(|it| it.strip_suffix(')'))
+        .unwrap_or_else(|| panic!("{version}"));
+    let is_commit = origin.len() >= 12 && origin.bytes().all(|it| it.is_ascii_hexdigit());
+    // Tests are of no release, unless a release tests itself.
+    assert!(
+        is_commit || origin == "development build" || origin == "unknown",
+        "{version}"
+    );
 }
 
 #[test]
@@ -245,4 +254,162 @@ fn a_secret_is_in_no_stream() {
     let run = echo(&["-vvv"], &[("ECHO_TOKEN", "hunter2")]);
     assert!(stderr(&run).contains("token=Some(***)"), "{}", stderr(&run));
     assert!(!stderr(&run).contains("hunter2") && !run.text().contains("hunter2"));
+}
+
+/// The commands that mask something, in the order in which they were written.
+fn masks(text: &str) -> Vec<&str> {
+    text.lines()
+        .filter(|it| it.starts_with("::add-mask::"))
+        .collect()
+}
+
+#[test]
+fn github_is_told_to_mask_each_secret_once_and_not_on_standard_output() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("key");
+    std::fs::write(&key, "-----BEGIN KEY-----\nMIIEvQIBADAN\n=\n").unwrap();
+    let environment = [
+        ("GITHUB_ACTIONS", "true"),
+        ("ECHO_TOKEN", "100%hunter2"),
+        ("ECHO_KEY_FILE", key.to_str().unwrap()),
+    ];
+    let run = echo(&["-o", "json", "-vvv"], &environment);
+    assert!(Report::parse(&run.text()).is_ok(), "{}", run.text());
+    let said = stderr(&run);
+    assert_eq!(
+        masks(&said),
+        [
+            "::add-mask::100%25hunter2",
+            "::add-mask::-----BEGIN KEY-----%0AMIIEvQIBADAN%0A=",
+            "::add-mask::-----BEGIN KEY-----",
+            "::add-mask::MIIEvQIBADAN",
+        ]
+    );
+    for line in said.lines().filter(|it| !it.starts_with("::add-mask::")) {
+        assert!(
+            !line.contains("hunter2") && !line.contains("MIIEvQ"),
+            "{line}"
+        );
+    }
+    assert_eq!(masks(&stderr(&echo(&["--no-ci"], &environment))), [""; 0]);
+    assert_eq!(masks(&stderr(&echo(&[], &environment[1..]))), [""; 0]);
+}
+
+#[test]
+fn a_mask_is_written_where_the_runner_reads_and_nowhere_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("log");
+    let run = |line: &str| {
+        let output = Run::new("bash")
+            .args(["-c", line])
+            .env("ECHO", tool())
+            .env("LOG", &file)
+            .env("GITHUB_ACTIONS", "true")
+            .env("ECHO_TOKEN", "hunter2")
+            .env("TERM", "xterm")
+            .cwd(folder.path())
+            .timeout(Duration::from_secs(60))
+            .capture()
+            .unwrap();
+        format!("{}{}", output.text(), stderr(&output))
+    };
+    // A file may be kept, and a person reads a terminal.
+    assert!(!run("$ECHO 2>$LOG").contains("hunter2"));
+    let logged = std::fs::read_to_string(&file).unwrap();
+    assert!(
+        logged.contains("listening") && !logged.contains("hunter2"),
+        "{logged}"
+    );
+    if autoscaleops_testkit::peer("script").is_some() {
+        let seen = run("script --quiet --return --command $ECHO /dev/null");
+        assert!(
+            seen.contains("listening") && !seen.contains("hunter2"),
+            "{seen}"
+        );
+    }
+    assert!(run("$ECHO 2>&1 | cat").contains("::add-mask::hunter2"));
+}
+
+#[test]
+fn colours_are_for_a_terminal_whose_user_wants_them() {
+    if autoscaleops_testkit::peer("script").is_none() {
+        return;
+    }
+    let on_terminal = |environment: &[(&str, &str)], flags: &str| {
+        let command = format!("{} --no-ci {flags}", tool().display());
+        let mut run = Run::new("script")
+            .args(["--quiet", "--return", "--command", &command, "/dev/null"])
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("TERM", "xterm")
+            .timeout(Duration::from_secs(60));
+        for (name, value) in environment {
+            run = run.env(name, value);
+        }
+        run.capture().unwrap().text().contains('\u{1b}')
+    };
+    assert!(on_terminal(&[], ""));
+    assert!(!on_terminal(&[("NO_COLOR", "1")], ""));
+    assert!(!on_terminal(&[], "--color never"));
+    assert!(on_terminal(&[("NO_COLOR", "1")], "--color always"));
+}
+
+/// A server that answers each request with `words`. Returns its address.
+#[cfg(feature = "http")]
+fn speaks(words: &'static str) -> String {
+    use std::io::{BufRead as _, BufReader, Write as _};
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        while let Ok((stream, _)) = listener.accept() {
+            let mut reader = BufReader::new(stream);
+            let mut first = String::new();
+            let _ = reader.read_line(&mut first);
+            let mut line = String::new();
+            while reader.read_line(&mut line).is_ok_and(|it| it > 2) {
+                line.clear();
+            }
+            let body = format!("{words} {}", first.trim_end());
+            let _ = write!(
+                reader.get_mut(),
+                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                body.len()
+            );
+        }
+    });
+    address
+}
+
+#[cfg(feature = "http")]
+#[test]
+fn the_proxy_of_the_environment_is_used_and_the_exceptions_are_not() {
+    let (proxy, server) = (speaks("proxy"), speaks("server"));
+    let fetch = |url: &str, more: &[(&str, &str)]| {
+        let environment = [&[("ECHO_URL", url)], more].concat();
+        let output = echo(&["--answer", "fetch", "-o", "json"], &environment);
+        Report::parse(&output.text()).unwrap().summary
+    };
+    // A name that only a proxy could reach.
+    let far = "http://registry.invalid/v2/";
+    for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY"] {
+        assert_eq!(
+            fetch(far, &[(name, &proxy)]),
+            "proxy GET http://registry.invalid/v2/ HTTP/1.1",
+            "{name}"
+        );
+    }
+    let near = format!("{server}/v2/");
+    assert_eq!(fetch(&near, &[]), "server GET /v2/ HTTP/1.1");
+    assert_eq!(
+        fetch(&near, &[("HTTP_PROXY", &proxy)]),
+        format!("proxy GET {near} HTTP/1.1")
+    );
+    for exception in ["127.0.0.1", "127.0.0.0/8", "*"] {
+        assert_eq!(
+            fetch(&near, &[("HTTP_PROXY", &proxy), ("NO_PROXY", exception)]),
+            "server GET /v2/ HTTP/1.1",
+            "{exception}"
+        );
+    }
 }

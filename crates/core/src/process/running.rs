@@ -1,0 +1,137 @@
+//! A program that runs, and goes with everything that it started.
+
+use std::{
+    io,
+    process::{Child, ExitStatus},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+
+use super::ProcessError;
+use crate::stop;
+
+/// How long a program may take to end after it was asked to.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A program that runs. Dropping this ends it, with all that it started.
+#[derive(Debug)]
+pub struct Running {
+    program: String,
+    child: Child,
+    own_group: bool,
+    reaped: bool,
+    detached: bool,
+}
+
+impl Running {
+    pub(super) fn new(program: String, child: Child, own_group: bool) -> Self {
+        Self {
+            program,
+            child,
+            own_group,
+            reaped: false,
+            detached: false,
+        }
+    }
+
+    /// Returns the number of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Returns the child, for its pipes.
+    pub fn child(&mut self) -> &mut Child {
+        &mut self.child
+    }
+
+    /// Returns how the program ended, or `None` while it runs.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the system does not know the program any more.
+    pub fn poll(&mut self) -> io::Result<Option<ExitStatus>> {
+        let status = self.child.try_wait()?;
+        self.reaped |= status.is_some();
+        Ok(status)
+    }
+
+    /// Waits up to `timeout` for the end, less when a stop is asked for.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the time is over, or a stop is asked for. The program still runs then.
+    pub fn wait(&mut self, timeout: Duration) -> Result<ExitStatus, ProcessError> {
+        let started = Instant::now();
+        loop {
+            match self.poll() {
+                Ok(Some(status)) => return Ok(status),
+                Ok(None) => {}
+                Err(source) => {
+                    return Err(ProcessError::Start {
+                        program: self.program.clone(),
+                        source,
+                    });
+                }
+            }
+            if started.elapsed() >= timeout {
+                return Err(ProcessError::TimedOut {
+                    program: self.program.clone(),
+                    after: timeout,
+                });
+            }
+            if stop::wait(Duration::from_millis(10)) {
+                return Err(ProcessError::Interrupted {
+                    program: self.program.clone(),
+                });
+            }
+        }
+    }
+
+    /// Leaves the program running when this is dropped.
+    pub fn detach(mut self) -> u32 {
+        self.detached = true;
+        self.child.id()
+    }
+
+    /// Asks the program and all that it started to end, and insists after five seconds.
+    pub fn end(&mut self) {
+        if self.reaped {
+            return;
+        }
+        self.signal(Signal::TERM);
+        let started = Instant::now();
+        while started.elapsed() < GRACE {
+            if let Ok(Some(_)) | Err(_) = self.child.try_wait() {
+                self.reaped = true;
+                // What it started and left behind goes too.
+                self.signal(Signal::KILL);
+                return;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        self.signal(Signal::KILL);
+        let _ = self.child.wait();
+        self.reaped = true;
+    }
+
+    fn signal(&self, signal: Signal) {
+        let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) else {
+            return;
+        };
+        let _ = if self.own_group {
+            kill_process_group(pid, signal)
+        } else {
+            kill_process(pid, signal)
+        };
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !self.detached {
+            self.end();
+        }
+    }
+}
