@@ -41,7 +41,6 @@ const MOST_LINES: usize = 450;
 
 /// Files that are longer still and wait for their seam. None may join them.
 const LONGER: &[&str] = &[
-    "crates/core/src/process.rs",
     "crates/hpa-watch/src/doctor/causes.rs",
     "crates/hpa-watch/src/live.rs",
     "crates/hpa/src/metric.rs",
