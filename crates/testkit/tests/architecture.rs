@@ -51,20 +51,7 @@ const LONGER: &[&str] = &[
     "crates/k6-engine/src/options/scenario.rs",
     "crates/k6-engine/src/run.rs",
     "crates/k6-engine/src/run/coordinator.rs",
-    "crates/rehearsal/src/admission.rs",
-    "crates/rehearsal/src/api.rs",
-    "crates/rehearsal/src/fields.rs",
-    "crates/rehearsal/src/kubelet.rs",
-    "crates/rehearsal/src/objects.rs",
-    "crates/rehearsal/src/protobuf.rs",
-    "crates/rehearsal/src/resource.rs",
-    "crates/rehearsal/src/sync.rs",
-    "crates/rehearsal/src/table.rs",
-    "crates/rehearsal/src/workloads.rs",
     "crates/testkit/src/registry.rs",
-    "crates/trivy-gate/src/gate.rs",
-    "crates/trivy-gate/src/json.rs",
-    "crates/trivy-gate/src/policy.rs",
 ];
 
 #[test]

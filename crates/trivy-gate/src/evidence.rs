@@ -3,7 +3,12 @@
 
 use std::time::Duration;
 
-use autoscaleops_core::{Failure, image::ImageRef, text, time::Span};
+use autoscaleops_core::{
+    Failure,
+    image::{Digest, ImageRef},
+    text,
+    time::Span,
+};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{policy::Settings, scan::Scan, trivy};
@@ -26,6 +31,36 @@ pub(crate) struct Expectations {
 enum Expected {
     Digest(String),
     Reference(ImageRef),
+    /// The `DiffIDs` of its layers: the same wherever the image is, however it is packed.
+    Layers(Vec<String>),
+}
+
+impl Expected {
+    fn parse(text: &str) -> Result<Self, Failure> {
+        let problem =
+            |err: &dyn std::fmt::Display| Failure::usage(format!("`expect_image`: {err}"));
+        let digest = |text: &str| {
+            text.parse()
+                .map(|it: Digest| it.as_str().to_owned())
+                .map_err(|err| problem(&err))
+        };
+        if text.trim_start().starts_with('[') {
+            let layers: Vec<String> = serde_json::from_str(text).map_err(|err| {
+                problem(&err).hint("docker inspect --format '{{json .RootFS.Layers}}' IMAGE")
+            })?;
+            if layers.is_empty() {
+                return Err(problem(&"a list without layers names no image"));
+            }
+            let layers: Result<Vec<String>, Failure> = layers.iter().map(|it| digest(it)).collect();
+            return layers.map(Self::Layers);
+        }
+        if text.starts_with("sha256:") {
+            return digest(text).map(Self::Digest);
+        }
+        text.parse()
+            .map(Self::Reference)
+            .map_err(|err| problem(&err))
+    }
 }
 
 impl Expectations {
@@ -35,21 +70,11 @@ impl Expectations {
     ///
     /// Fails on an image that is not a reference or a digest.
     pub(crate) fn new(settings: &Settings) -> Result<Self, Failure> {
-        let image = match settings.expect_image.as_deref() {
-            None => None,
-            Some(text) if text.starts_with("sha256:") => {
-                let digest: autoscaleops_core::image::Digest = text
-                    .parse()
-                    .map_err(|err| Failure::usage(format!("`expect_image`: {err}")))?;
-                Some(Expected::Digest(digest.as_str().to_owned()))
-            }
-            Some(text) => {
-                let image: ImageRef = text
-                    .parse()
-                    .map_err(|err| Failure::usage(format!("`expect_image`: {err}")))?;
-                Some(Expected::Reference(image))
-            }
-        };
+        let image = settings
+            .expect_image
+            .as_deref()
+            .map(Expected::parse)
+            .transpose()?;
         Ok(Self {
             image,
             max_age: settings.max_age,
@@ -142,7 +167,16 @@ fn check_image(expected: &Expected, scan: &Scan) -> Result<(), Failure> {
         .map(String::as_str)
         .filter(|it| !it.is_empty())
         .collect();
+    let layers: Vec<&str> = scan.diff_ids.iter().map(String::as_str).collect();
     let (wanted, found, fits) = match expected {
+        Expected::Layers(wanted) => (
+            format!(
+                "the image of these {}",
+                text::count(wanted.len() as u64, "layer")
+            ),
+            &layers,
+            *wanted == scan.diff_ids,
+        ),
         Expected::Digest(digest) => (digest.clone(), &digests, digests.contains(&digest.as_str())),
         Expected::Reference(image) => match image.digest() {
             Some(digest) => (
@@ -166,6 +200,14 @@ fn check_image(expected: &Expected, scan: &Scan) -> Result<(), Failure> {
             format!("the report does not say which image was scanned, so it may not be {wanted}"),
         )
         .hint("scan the image by its name, not as an unnamed archive"));
+    }
+    if matches!(expected, Expected::Layers(_)) {
+        let other = text::count(found.len() as u64, "layer");
+        return Err(Failure::undecided(
+            "wrong_image",
+            format!("the report is of another image of {other}, not of {wanted}"),
+        )
+        .hint("give the report of the image that is to be released"));
     }
     let mut listed: Vec<String> = found.iter().map(|it| shown(it)).collect();
     listed.dedup();
@@ -295,6 +337,37 @@ mod tests {
             "ok"
         );
         assert!(Expectations::new(&expect("Not An Image")).is_err());
+    }
+
+    #[test]
+    fn the_image_is_known_by_its_layers_in_their_order() {
+        let layer = |it: &str| format!("sha256:{}", it.repeat(64));
+        let scan = Scan {
+            diff_ids: vec![layer("d"), layer("e")],
+            ..scan()
+        };
+        let list = |ids: &[&str]| {
+            serde_json::to_string(&ids.iter().map(|it| layer(it)).collect::<Vec<_>>()).unwrap()
+        };
+        assert_eq!(kind(&expect(&list(&["d", "e"])), &scan), "ok");
+        for other in [&["d"][..], &["e", "d"], &["d", "e", "f"]] {
+            assert_eq!(
+                kind(&expect(&list(other)), &scan),
+                "wrong_image",
+                "{other:?}"
+            );
+        }
+        let silent = Scan {
+            diff_ids: Vec::new(),
+            ..scan
+        };
+        assert_eq!(kind(&expect(&list(&["d"])), &silent), "identity_unknown");
+        // One layer alone is no image: many are built on it.
+        assert_eq!(kind(&expect(&layer("d")), &silent), "wrong_image");
+        for wrong in ["[]", "[\"sha256:1\"]", "[\"x\"", "[1]"] {
+            let failure = Expectations::new(&expect(wrong)).unwrap_err();
+            assert_eq!(failure.code(), autoscaleops_core::exit::USAGE, "{wrong}");
+        }
     }
 
     #[test]

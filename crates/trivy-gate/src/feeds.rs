@@ -3,16 +3,21 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    fs,
+    fs::File,
+    io::{self, Read as _},
     path::Path,
 };
 
 use autoscaleops_core::{Failure, text, time::Span};
+use flate2::read::MultiGzDecoder;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::time;
+
+/// How long a file may be, unpacked. The real ones have some 15 MB.
+const MAX_BYTES: u64 = 256 << 20;
 
 /// Both files, read.
 #[derive(Clone, Debug, Default)]
@@ -156,11 +161,6 @@ fn read_kev(path: &Path) -> Result<(HashSet<String>, Timestamp), Failure> {
 /// The first line of FIRST's file is a comment with the date, the second names the columns.
 fn read_epss(path: &Path) -> Result<(HashMap<String, f64>, Timestamp), Failure> {
     let bytes = bytes(path)?;
-    if bytes.starts_with(&[0x1f, 0x8b]) {
-        return Err(
-            refused(path, 0, "the file is compressed".to_owned()).hint("unpack it first: gunzip")
-        );
-    }
     let content = String::from_utf8(bytes)
         .map_err(|_| refused(path, 0, "the file is not UTF-8".to_owned()))?;
     let mut lines = content
@@ -214,10 +214,36 @@ fn read_epss(path: &Path) -> Result<(HashMap<String, f64>, Timestamp), Failure> 
     Ok((scores, date))
 }
 
+/// Reads a file, unpacked where it is compressed, as FIRST publishes its scores.
 fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
-    fs::read(path).map_err(|err| {
+    let cannot = |err: io::Error| {
         Failure::usage(format!("cannot read `{}`: {err}", path.display())).kind_of("feed")
-    })
+    };
+    let bytes = read(File::open(path).map_err(cannot)?, path, cannot)?;
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        return read(MultiGzDecoder::new(bytes.as_slice()), path, cannot);
+    }
+    Ok(bytes)
+}
+
+fn read(
+    source: impl io::Read,
+    path: &Path,
+    cannot: impl FnOnce(io::Error) -> Failure,
+) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    source
+        .take(MAX_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(cannot)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(refused(
+            path,
+            0,
+            format!("the file holds more than {MAX_BYTES} bytes"),
+        ));
+    }
+    Ok(bytes)
 }
 
 fn refused(path: &Path, line: usize, message: String) -> Failure {
@@ -228,10 +254,18 @@ fn refused(path: &Path, line: usize, message: String) -> Failure {
 mod tests {
     use super::*;
 
-    fn write(text: &str) -> tempfile::NamedTempFile {
+    fn write(content: impl AsRef<[u8]>) -> tempfile::NamedTempFile {
         let file = tempfile::NamedTempFile::new().unwrap();
-        fs::write(file.path(), text).unwrap();
+        std::fs::write(file.path(), content).unwrap();
         file
+    }
+
+    fn packed(content: impl io::Read) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        flate2::read::GzEncoder::new(content, flate2::Compression::fast())
+            .read_to_end(&mut bytes)
+            .unwrap();
+        bytes
     }
 
     fn now() -> Timestamp {
@@ -244,23 +278,39 @@ mod tests {
             r#"{"catalogVersion":"2026.11.20","dateReleased":"2026-11-20T12:00:00.1234Z","count":1,"vulnerabilities":[{"cveID":"CVE-1","dueDate":"2026-12-01"}]}"#,
         );
         for date in ["2026-11-20T00:00:00+0000", "2026-11-20T12:00:00Z"] {
-            let epss = write(&format!(
+            let text = format!(
                 "#model_version:v2026.06.15,score_date:{date}\ncve,epss,percentile\nCVE-2,0.91,0.99\n"
-            ));
-            let feeds = Feeds::read(
-                Some(kev.path()),
-                Some(epss.path()),
-                Some("7d".parse().unwrap()),
-                now(),
-            )
-            .unwrap();
-            assert!(feeds.is_exploited("CVE-1") && !feeds.is_exploited("CVE-2"));
-            assert_eq!(
-                (feeds.score("CVE-2"), feeds.score("CVE-1")),
-                (Some(0.91), None)
             );
-            assert_eq!(feeds.sources[1].date, "2026-11-20");
+            for epss in [write(&text), write(packed(text.as_bytes()))] {
+                let feeds = Feeds::read(
+                    Some(kev.path()),
+                    Some(epss.path()),
+                    Some("7d".parse().unwrap()),
+                    now(),
+                )
+                .unwrap();
+                assert!(feeds.is_exploited("CVE-1") && !feeds.is_exploited("CVE-2"));
+                assert_eq!(
+                    (feeds.score("CVE-2"), feeds.score("CVE-1")),
+                    (Some(0.91), None)
+                );
+                assert_eq!(feeds.sources[1].date, "2026-11-20");
+            }
         }
+    }
+
+    #[test]
+    fn a_packed_file_that_is_cut_or_unpacks_without_end_is_refused() {
+        let whole =
+            packed(&b"#score_date:2026-11-20T00:00:00Z\ncve,epss,percentile\nCVE-1,0.5,0.5\n"[..]);
+        for cut in [2, 10, whole.len() / 2, whole.len() - 1] {
+            let epss = write(&whole[..cut]);
+            let failure = Feeds::read(None, Some(epss.path()), None, now()).unwrap_err();
+            assert_eq!(failure.kind(), "feed", "{cut}");
+        }
+        let endless = write(packed(io::repeat(b'#').take(MAX_BYTES + 1)));
+        let failure = Feeds::read(None, Some(endless.path()), None, now()).unwrap_err();
+        assert!(failure.to_string().contains("more than"), "{failure}");
     }
 
     #[test]

@@ -3,24 +3,30 @@
 use std::path::Path;
 
 use autoscaleops_core::{
-    Failure, Finding as Line, Level, Report, Subject, Verdict, image::ImageRef, report::ErrorInfo,
-    text,
+    Failure, Finding as Line, Level, Report, Verdict, report::ErrorInfo, text,
 };
 use serde_json::Value;
 
 use crate::{
     baseline::Baseline,
-    details::{Comparison, Count, GateDetails, Item, ScanDetails, WaiverState, WaiverUse},
+    details::{Comparison, Count, GateDetails, Item, ScanDetails},
     digest::sha256,
     evidence::Expectations,
     input::Input,
     json::source::Source,
     judge::Decision,
-    policy::{BudgetUnit, Policy, Settings},
-    scan::{self, Class, Scan, Severity},
+    policy::{Policy, Settings},
+    scan::{self, Scan, Severity},
     tally::Tally,
     waiver::Waivers,
 };
+
+mod lines;
+mod reasons;
+mod subject;
+
+use reasons::counted;
+use subject::{shown, subject};
 
 /// Everything that a verdict rests on but the report.
 pub(crate) struct Gate {
@@ -151,172 +157,6 @@ impl Gate {
             .findings(lines)
     }
 
-    /// Returns why the gate is closed; nothing when it is open.
-    fn reasons(&self, scan: &Scan, tally: &Tally<'_>, uses: &[WaiverUse]) -> Vec<String> {
-        let unit = match self.policy.budget_unit {
-            BudgetUnit::Finding => "",
-            BudgetUnit::Cve => "different ",
-        };
-        let mut parts: Vec<String> = tally
-            .excess()
-            .into_iter()
-            .map(|(severity, count, budget)| {
-                let allowed = if budget > 0 {
-                    format!(" ({budget} allowed)")
-                } else {
-                    String::new()
-                };
-                format!("{count} {unit}{severity}{allowed}")
-            })
-            .collect();
-        if let Some(last) = parts.last_mut() {
-            let fix = if self.policy.ignore_unfixed {
-                " with a fix"
-            } else {
-                ""
-            };
-            let noun = if tally.blocking_of(Class::Vulnerability) == 1 {
-                "vulnerability"
-            } else {
-                "vulnerabilities"
-            };
-            last.push_str(&format!(" {noun}{fix}"));
-        }
-        let mut reasons: Vec<String> = Vec::new();
-        if !parts.is_empty() {
-            reasons.push(join(&parts));
-        }
-        for (class, noun) in [
-            (Class::Secret, "secret"),
-            (Class::Misconfiguration, "misconfiguration"),
-            (Class::License, "licence"),
-        ] {
-            let count = tally.blocking_of(class);
-            if count > 0 {
-                reasons.push(text::count(count, noun));
-            }
-        }
-        if self.policy.fail_on_eol && scan.os.as_ref().is_some_and(|it| it.is_end_of_life) {
-            reasons.push("an operating system that gets no fixes any more".to_owned());
-        }
-        let idle = uses
-            .iter()
-            .filter(|it| matches!(it.state, WaiverState::Unused | WaiverState::Expired))
-            .count();
-        if self.policy.fail_on_unused_waivers && idle > 0 {
-            reasons.push(format!(
-                "{} unused or expired",
-                text::count(idle as u64, "waiver")
-            ));
-        }
-        let waived: u64 = tally.used.values().sum();
-        if let Some(limit) = self.policy.max_waived
-            && waived > limit
-        {
-            reasons.push(format!(
-                "{} ({limit} allowed)",
-                text::count(waived, "waived finding")
-            ));
-        }
-        reasons
-    }
-
-    /// Returns the sentence for an empty list.
-    fn nothing(&self) -> String {
-        let gated = self.policy.gated(Class::Vulnerability);
-        if gated.is_empty() {
-            return "nothing that blocks".to_owned();
-        }
-        let names: Vec<&str> = gated.iter().map(|it| it.as_str()).collect();
-        let fixable = if self.policy.ignore_unfixed {
-            "fixable "
-        } else {
-            ""
-        };
-        format!("no {fixable}{} vulnerabilities", names.join(" or "))
-    }
-
-    fn waiver_uses(&self, tally: &Tally<'_>) -> Vec<WaiverUse> {
-        self.waivers
-            .all
-            .iter()
-            .enumerate()
-            .map(|(number, waiver)| {
-                let count = |of: &std::collections::HashMap<usize, u64>| {
-                    of.get(&number).copied().unwrap_or(0)
-                };
-                let findings = count(&tally.used) + count(&tally.missed);
-                WaiverUse::new(
-                    waiver,
-                    findings,
-                    self.settings.expiring_days,
-                    self.policy.now,
-                )
-            })
-            .collect()
-    }
-
-    /// Returns the lines of the envelope: what counts, what to look at, what passed.
-    fn lines(&self, scan: &Scan, details: &GateDetails) -> Vec<Line> {
-        let mut lines: Vec<Line> = details
-            .listed
-            .iter()
-            .filter(|it| it.blocks())
-            .map(Item::line)
-            .collect();
-        if let Some(os) = scan.os.as_ref().filter(|it| it.is_end_of_life) {
-            let level = if self.policy.fail_on_eol {
-                Level::Error
-            } else {
-                Level::Warning
-            };
-            let name = text::printable(&format!("{} {}", os.family, os.name));
-            lines.push(Line::new(
-                level,
-                "end_of_life",
-                format!(
-                    "{name} gets no fixes any more, so that unfixed vulnerabilities stay unfixed"
-                ),
-            ));
-        }
-        for problem in &self.waivers.problems {
-            lines.push(
-                Line::new(Level::Warning, "waiver", problem.message.clone()).at(
-                    &problem.file,
-                    problem.line,
-                    0,
-                ),
-            );
-        }
-        for waiver in &details.waivers {
-            let message = match waiver.state {
-                WaiverState::Used => continue,
-                WaiverState::Unused => {
-                    format!("the waiver for {} waives nothing: remove it", waiver.id)
-                }
-                WaiverState::Expired => format!("the waiver for {} has expired", waiver.id),
-                WaiverState::Expiring => format!(
-                    "the waiver for {} ends on {}",
-                    waiver.id,
-                    waiver.expires.as_deref().unwrap_or_default()
-                ),
-            };
-            lines.push(Line::new(Level::Warning, "waiver", message).at(
-                &waiver.file,
-                waiver.line,
-                0,
-            ));
-        }
-        lines.extend(
-            details
-                .listed
-                .iter()
-                .filter(|it| !it.blocks())
-                .map(Item::line),
-        );
-        lines
-    }
-
     /// Returns what becomes of every finding with this id, whatever becomes of it.
     ///
     /// # Errors
@@ -365,51 +205,6 @@ pub(crate) fn no_verdict(failure: &anyhow::Error) -> Report<GateDetails> {
     report.finding(line).because(info)
 }
 
-/// Returns what was scanned. The tag is the expected one where the archive has no name.
-fn subject(scan: &Scan, expected: Option<&ImageRef>) -> Subject {
-    let candidates = [&scan.artifact_name, &scan.reference]
-        .into_iter()
-        .chain(&scan.tags);
-    let named: Vec<ImageRef> = candidates.filter_map(|it| it.parse().ok()).collect();
-    let image = expected
-        .or_else(|| {
-            named
-                .iter()
-                .find(|it| it.tag().is_some() || it.digest().is_some())
-        })
-        .or_else(|| named.first());
-    let is_image = scan.artifact_type == "container_image";
-    match image.filter(|_| is_image) {
-        Some(image) => {
-            let known = || {
-                scan.digests
-                    .iter()
-                    .filter_map(|it| it.parse::<ImageRef>().ok())
-                    .find(|it| it.same_repository(image))
-                    .and_then(|it| it.digest().map(ToString::to_string))
-            };
-            Subject {
-                kind: "image".to_owned(),
-                name: image.name().to_owned(),
-                tag: image.tag().map(ToString::to_string),
-                digest: image.digest().map(ToString::to_string).or_else(known),
-            }
-        }
-        None => Subject::new(
-            if is_image { "archive" } else { "artifact" },
-            text::shorten(&text::printable(&scan.artifact_name), 200),
-        ),
-    }
-}
-
-fn shown(subject: &Subject) -> String {
-    match (&subject.tag, &subject.digest) {
-        (Some(tag), _) => format!("{}:{tag}", subject.name),
-        (None, Some(digest)) => format!("{}@{digest}", subject.name),
-        (None, None) => subject.name.clone(),
-    }
-}
-
 fn counts(tally: &Tally<'_>) -> Vec<Count> {
     let mut counts: Vec<Count> = tally
         .all
@@ -423,26 +218,6 @@ fn counts(tally: &Tally<'_>) -> Vec<Count> {
         .collect();
     counts.sort_unstable_by_key(|it| (it.class, std::cmp::Reverse(it.severity)));
     counts
-}
-
-/// `2 CRITICAL and 5 HIGH`
-fn counted(tally: &Tally<'_>) -> String {
-    let parts: Vec<String> = Severity::ALL
-        .into_iter()
-        .rev()
-        .map(|it| (it, tally.of_severity(it)))
-        .filter(|it| it.1 > 0)
-        .map(|(severity, count)| format!("{count} {severity}"))
-        .collect();
-    join(&parts)
-}
-
-fn join(parts: &[String]) -> String {
-    match parts {
-        [] => String::new(),
-        [one] => one.clone(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
-    }
 }
 
 fn digest(settings: &Settings) -> String {

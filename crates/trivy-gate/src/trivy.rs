@@ -12,10 +12,10 @@ use autoscaleops_core::{
     Console, Failure, config,
     image::{Digest, ImageRef},
     process::{self, Run},
+    scratch::Scratch,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
-use tempfile::TempDir;
 
 use crate::{
     policy::Settings,
@@ -93,7 +93,7 @@ pub(crate) struct Scanned {
     started: Timestamp,
     version: String,
     archive: Option<Archive>,
-    _folder: TempDir,
+    _folder: Scratch,
 }
 
 impl Scanned {
@@ -184,14 +184,11 @@ pub(crate) fn scan(
 }
 
 /// Makes the folder that Trivy works in: an empty configuration, an empty ignore file, no modules.
-fn workspace() -> Result<TempDir, Failure> {
+fn workspace() -> Result<Scratch, Failure> {
     let failed = |err: std::io::Error| {
         Failure::error("io", format!("cannot prepare a folder for Trivy: {err}"))
     };
-    let folder = tempfile::Builder::new()
-        .prefix("trivy-gate-")
-        .tempdir()
-        .map_err(failed)?;
+    let folder = Scratch::new().map_err(failed)?;
     for name in ["in", "out", "modules", "empty"] {
         fs::create_dir(folder.path().join(name)).map_err(failed)?;
     }
