@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use serde_json::Value;
 
 use crate::{
-    admission::from_base64,
+    base64::from_base64,
     store::Store,
     value::{list, milli, text, truth},
 };

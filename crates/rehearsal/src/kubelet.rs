@@ -2,31 +2,32 @@
 //! writes down in their status what became of them.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
-    fs::OpenOptions,
-    path::PathBuf,
-    process::Stdio,
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use autoscaleops_core::process::{Run, Running};
-use jiff::Timestamp;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
+use self::{container::State, pod::Pod, probes::Probed};
 use crate::{
     api::lock,
     cluster::Cluster,
-    environment,
-    metrics::Usage,
     objects, probe,
-    process::{self, Consumed},
     store::Stored,
-    value::{list, milli, number, set, stamp, text},
-    workloads::condition,
+    value::{list, number, set, text},
 };
+
+mod container;
+mod measure;
+mod orphans;
+mod pod;
+mod probes;
+mod start;
+
+pub(crate) use self::orphans::end_orphans;
 
 /// How often the CPU of limited containers is looked at.
 const THROTTLE: Duration = Duration::from_millis(20);
@@ -34,98 +35,9 @@ const THROTTLE: Duration = Duration::from_millis(20);
 const SYNC: Duration = Duration::from_millis(100);
 /// How often use is measured.
 const MEASURE: Duration = Duration::from_secs(1);
-/// A container that ran this long is taken to be well: its next restart waits little again.
-const WELL: Duration = Duration::from_secs(600);
-/// The longest pause before a restart.
-const LONGEST_BACKOFF: Duration = Duration::from_secs(300);
 
 /// The annotation that tells at which port of this machine a container's port is.
 pub(crate) const PORTS: &str = "rehearsal.autoscaleops.dev/ports";
-
-/// The probes of a container, in the order of their fields.
-const PROBES: [&str; 3] = ["startupProbe", "livenessProbe", "readinessProbe"];
-
-/// Where a container is in its life.
-#[derive(Debug)]
-enum State {
-    Waiting {
-        reason: &'static str,
-        message: String,
-        until: Instant,
-    },
-    Running {
-        process: Running,
-        since: Timestamp,
-        began: Instant,
-    },
-    Ended {
-        code: i64,
-        reason: &'static str,
-        since: Timestamp,
-        at: Timestamp,
-    },
-}
-
-/// One probe of one container.
-#[derive(Debug, Default)]
-struct ProbeState {
-    due: Option<Instant>,
-    in_flight: bool,
-    successes: i64,
-    failures: i64,
-}
-
-/// One container of one pod.
-#[derive(Debug)]
-struct Container {
-    name: String,
-    spec: Value,
-    is_init: bool,
-    state: State,
-    last: Option<Value>,
-    run: i64,
-    backoff: Duration,
-    first_backoff: Duration,
-    killed_for: Option<&'static str>,
-    started: bool,
-    ready: bool,
-    probes: [ProbeState; 3],
-    limit: Option<f64>,
-    memory_limit: Option<i64>,
-    tokens: f64,
-    measured: (Instant, Duration),
-    stopped: bool,
-    samples: VecDeque<(Instant, Duration)>,
-}
-
-/// One pod that runs here.
-#[derive(Debug)]
-struct Pod {
-    namespace: String,
-    name: String,
-    ports: BTreeMap<u16, u16>,
-    containers: Vec<Container>,
-    started_at: Timestamp,
-    ending: Option<Ending>,
-    phase: &'static str,
-}
-
-#[derive(Debug)]
-struct Ending {
-    term_at: Instant,
-    termed: bool,
-    kill_at: Instant,
-}
-
-/// The outcome of a probe.
-#[derive(Debug)]
-struct Probed {
-    uid: String,
-    container: String,
-    run: i64,
-    index: usize,
-    outcome: Result<(), String>,
-}
 
 /// All pods that run here.
 #[derive(Debug)]
@@ -259,7 +171,7 @@ impl Kubelet {
         let now = Instant::now();
         let names = (pod.namespace.clone(), pod.name.clone());
         for container in &mut pod.containers {
-            if let Some(message) = container.reap(&self.cluster) {
+            if let Some(message) = container.reap() {
                 self.event(&names, "Warning", "BackOff", &message);
             }
         }
@@ -279,7 +191,7 @@ impl Kubelet {
                 .iter()
                 .all(|it| !matches!(it.state, State::Running { .. }));
         }
-        let policy = pod.policy();
+        let policy = pod.policy.clone();
         let ports = pod.ports.clone();
         for index in 0..pod.containers.len() {
             let may_start = pod.containers[..index]
@@ -314,279 +226,8 @@ impl Kubelet {
             }
             self.probe(uid, container, &ports);
         }
-        pod.phase = pod.phase_now(&policy);
+        pod.phase = pod.phase_now();
         false
-    }
-
-    fn start(
-        &self,
-        uid: &str,
-        names: &(String, String),
-        container: &mut Container,
-        ports: &BTreeMap<u16, u16>,
-    ) {
-        let image = text(&container.spec, "/image").to_owned();
-        let found = {
-            let config = lock(&self.cluster.config);
-            config
-                .program(&image)
-                .map(|(program, tag)| (program.clone(), tag))
-        };
-        let Some((program, tag)) = found else {
-            let message = format!(
-                "no program is named for the image \"{image}\" under `embedded.images`, or its tag is not listed there"
-            );
-            let reason = if container.backoff.is_zero() {
-                "ErrImagePull"
-            } else {
-                "ImagePullBackOff"
-            };
-            container.backoff =
-                (container.backoff * 2).clamp(Duration::from_secs(2), LONGEST_BACKOFF);
-            container.state = State::Waiting {
-                reason,
-                message: message.clone(),
-                until: Instant::now() + container.backoff,
-            };
-            self.event(
-                names,
-                "Warning",
-                "Failed",
-                &format!("Failed to pull image \"{image}\": {message}"),
-            );
-            return;
-        };
-        let variables = {
-            let store = lock(&self.cluster.store);
-            environment::variables(&store, &names.0, &names.1, &container.spec, ports)
-        };
-        let variables = match variables {
-            Ok(variables) => variables,
-            Err(message) => {
-                container.state = State::Waiting {
-                    reason: "CreateContainerConfigError",
-                    message: message.clone(),
-                    until: Instant::now() + Duration::from_secs(2),
-                };
-                self.event(names, "Warning", "Failed", &format!("Error: {message}"));
-                return;
-            }
-        };
-        match self.spawn(uid, container, &program, &tag, &variables, ports) {
-            Ok(process) => {
-                self.event(
-                    names,
-                    "Normal",
-                    "Pulled",
-                    &format!(
-                        "Image \"{image}\" is the program {}",
-                        program.program.display()
-                    ),
-                );
-                self.event(
-                    names,
-                    "Normal",
-                    "Started",
-                    &format!("Started container {}", container.name),
-                );
-                container.begin(process);
-            }
-            Err(message) => {
-                self.event(names, "Warning", "Failed", &format!("Error: {message}"));
-                container.backoff =
-                    (container.backoff * 2).clamp(Duration::from_secs(2), LONGEST_BACKOFF);
-                container.state = State::Waiting {
-                    reason: "RunContainerError",
-                    message,
-                    until: Instant::now() + container.backoff,
-                };
-            }
-        }
-    }
-
-    fn spawn(
-        &self,
-        uid: &str,
-        container: &Container,
-        program: &crate::config::Program,
-        tag: &str,
-        variables: &BTreeMap<String, String>,
-        ports: &BTreeMap<u16, u16>,
-    ) -> Result<Running, String> {
-        let path = crate::logs::file(&self.cluster, uid, &container.name, container.run);
-        let folder = path.parent().map(PathBuf::from).unwrap_or_default();
-        std::fs::create_dir_all(&folder)
-            .map_err(|err| format!("cannot make `{}`: {err}", folder.display()))?;
-        let log = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .map_err(|err| format!("cannot write `{}`: {err}", path.display()))?;
-        let errors = log.try_clone().map_err(|err| err.to_string())?;
-        let mut all = environment::base(&folder, tag);
-        all.extend(program.env.clone());
-        all.extend(variables.clone());
-        // Where to listen is the stand-in's to say: here all pods share one network.
-        if let Some(port) = list(&container.spec, "/ports")
-            .first()
-            .and_then(|it| number(it, "/containerPort"))
-            .and_then(|it| u16::try_from(it).ok())
-            .and_then(|it| ports.get(&it))
-        {
-            all.insert("LISTEN".to_owned(), format!("127.0.0.1:{port}"));
-            all.insert("PORT".to_owned(), port.to_string());
-        }
-        for (inside, outside) in ports {
-            all.insert(format!("PORT_{inside}"), outside.to_string());
-        }
-        let mut run = Run::new(&program.program).env_clear().cwd(&folder);
-        for argument in program.args.iter().map(String::as_str).chain(
-            list(&container.spec, "/args")
-                .iter()
-                .filter_map(Value::as_str),
-        ) {
-            run = run.arg(environment::expand(argument, &all));
-        }
-        for (name, value) in &all {
-            run = run.env(name, value);
-        }
-        let process = run
-            .streams(Stdio::null(), Stdio::from(log), Stdio::from(errors))
-            .start()
-            .map_err(|err| {
-                autoscaleops_core::process::last_words(
-                    anyhow::Error::new(err).root_cause().to_string().as_bytes(),
-                )
-            })
-            .map_err(|err| format!("cannot start `{}`: {err}", program.program.display()))?;
-        let started = i32::try_from(process.id())
-            .ok()
-            .and_then(process::stat)
-            .map_or(0, |it| it.started);
-        // Read again after a crash of the stand-in, to end what it left behind.
-        let _ = std::fs::write(
-            folder.join(format!("{}.pid", container.name)),
-            format!("{} {started}", process.id()),
-        );
-        Ok(process)
-    }
-
-    fn probe(&self, uid: &str, container: &mut Container, ports: &BTreeMap<u16, u16>) {
-        let State::Running { began, .. } = &container.state else {
-            return;
-        };
-        let (began, now) = (*began, Instant::now());
-        if !container.started && container.spec.get("startupProbe").is_none() {
-            container.started = true;
-        }
-        if container.started && container.spec.get("readinessProbe").is_none() {
-            container.ready = true;
-        }
-        for (index, field) in PROBES.iter().enumerate() {
-            let Some(spec) = container.spec.get(*field) else {
-                continue;
-            };
-            let applies = if index == 0 {
-                !container.started
-            } else {
-                container.started
-            };
-            let state = &mut container.probes[index];
-            let delay = Duration::from_secs(
-                u64::try_from(number(spec, "/initialDelaySeconds").unwrap_or(0)).unwrap_or(0),
-            );
-            let due = *state.due.get_or_insert(began + delay);
-            if !applies || state.in_flight || now < due {
-                continue;
-            }
-            let period = u64::try_from(number(spec, "/periodSeconds").unwrap_or(10))
-                .unwrap_or(10)
-                .max(1);
-            state.due = Some(now + Duration::from_secs(period));
-            state.in_flight = true;
-            let check = probe::Probe::of(spec, &container.spec, ports);
-            let (sender, uid, name, run) = (
-                self.probed.clone(),
-                uid.to_owned(),
-                container.name.clone(),
-                container.run,
-            );
-            tokio::spawn(async move {
-                let outcome = check.run().await;
-                let _ = sender.send(Probed {
-                    uid,
-                    container: name,
-                    run,
-                    index,
-                    outcome,
-                });
-            });
-        }
-    }
-
-    fn settle(&mut self, probed: &Probed) {
-        let Some(pod) = self.pods.get_mut(&probed.uid) else {
-            return;
-        };
-        let names = (pod.namespace.clone(), pod.name.clone());
-        let ending = pod.ending.is_some();
-        let Some(container) = pod
-            .containers
-            .iter_mut()
-            .find(|it| it.name == probed.container && it.run == probed.run)
-        else {
-            return;
-        };
-        let Some(spec) = container.spec.get(PROBES[probed.index]).cloned() else {
-            return;
-        };
-        let state = &mut container.probes[probed.index];
-        state.in_flight = false;
-        if probed.outcome.is_ok() {
-            state.successes += 1;
-            state.failures = 0;
-        } else {
-            state.failures += 1;
-            state.successes = 0;
-        }
-        let well = state.successes >= number(&spec, "/successThreshold").unwrap_or(1);
-        let ill = state.failures >= number(&spec, "/failureThreshold").unwrap_or(3);
-        if let Err(message) = &probed.outcome
-            && !ending
-        {
-            let kind = ["Startup", "Liveness", "Readiness"][probed.index];
-            self.event(
-                &names,
-                "Warning",
-                "Unhealthy",
-                &format!("{kind} probe failed: {message}"),
-            );
-        }
-        let Some(container) = self.pods.get_mut(&probed.uid).and_then(|it| {
-            it.containers
-                .iter_mut()
-                .find(|it| it.name == probed.container)
-        }) else {
-            return;
-        };
-        match probed.index {
-            0 if well => container.started = true,
-            2 if well => container.ready = true,
-            2 if ill => container.ready = false,
-            0 | 1 if ill && !ending && container.killed_for.is_none() => {
-                container.killed_for = Some("Error");
-                container.signal(Signal::TERM);
-                let message = format!(
-                    "Container {} failed its probe, will be restarted",
-                    container.name
-                );
-                self.event(&names, "Normal", "Killing", &message);
-            }
-            _ => {}
-        }
-        if probed.index == 2 || probed.index == 0 {
-            self.sync_one(&probed.uid);
-        }
     }
 
     fn sync_one(&mut self, uid: &str) {
@@ -595,8 +236,7 @@ impl Kubelet {
             .into_iter()
             .find(|it| it.uid == uid);
         if let (Some(stored), Some(mut pod)) = (stored, self.pods.remove(uid)) {
-            let policy = pod.policy();
-            pod.phase = pod.phase_now(&policy);
+            pod.phase = pod.phase_now();
             self.write(uid, &pod, &stored, false);
             self.pods.insert(uid.to_owned(), pod);
         }
@@ -650,53 +290,6 @@ impl Kubelet {
         }
     }
 
-    /// Measures CPU and memory of every container.
-    fn measure(&mut self) {
-        if self.pods.is_empty() {
-            return;
-        }
-        let groups = process::groups();
-        let window = lock(&self.cluster.config).metrics_window.0;
-        let mut usage = lock(&self.cluster.usage);
-        for (uid, pod) in &mut self.pods {
-            for container in &mut pod.containers {
-                let State::Running { process, .. } = &container.state else {
-                    container.samples.clear();
-                    continue;
-                };
-                let group = i32::try_from(process.id()).unwrap_or(0);
-                let Some(consumed) = groups.get(&group).copied() else {
-                    continue;
-                };
-                let measured = container.sample(consumed, window);
-                if let Some(measured) = measured {
-                    usage
-                        .entry(uid.clone())
-                        .or_default()
-                        .insert(container.name.clone(), measured);
-                }
-                if container
-                    .memory_limit
-                    .is_some_and(|it| consumed.memory > it)
-                    && container.killed_for.is_none()
-                {
-                    container.killed_for = Some("OOMKilled");
-                    container.signal(Signal::KILL);
-                }
-            }
-        }
-    }
-
-    /// Holds containers to their CPU limit by stopping and continuing them. Returns whether there
-    /// are any to hold.
-    fn throttle(&mut self) -> bool {
-        let mut any = false;
-        for container in self.pods.values_mut().flat_map(|it| &mut it.containers) {
-            any |= container.throttle();
-        }
-        any
-    }
-
     async fn end_all(&mut self) {
         for container in self.pods.values_mut().flat_map(|it| &mut it.containers) {
             container.signal(Signal::TERM);
@@ -705,7 +298,7 @@ impl Kubelet {
         while start.elapsed() < Duration::from_secs(5) {
             let mut running = false;
             for container in self.pods.values_mut().flat_map(|it| &mut it.containers) {
-                container.reap(&self.cluster);
+                container.reap();
                 running |= matches!(container.state, State::Running { .. });
             }
             if !running {
@@ -717,425 +310,5 @@ impl Kubelet {
             container.signal(Signal::KILL);
         }
         self.pods.clear();
-    }
-}
-
-impl Pod {
-    fn new(stored: &Stored, value: &Value, first_backoff: Duration) -> Self {
-        let containers = [("/spec/initContainers", true), ("/spec/containers", false)]
-            .iter()
-            .flat_map(|(place, is_init)| list(value, place).iter().map(|it| (it, *is_init)))
-            .map(|(spec, is_init)| Container::new(spec, is_init, value, first_backoff))
-            .collect();
-        let started_at = text(value, "/status/startTime")
-            .parse()
-            .unwrap_or_else(|_| Timestamp::now());
-        Self {
-            namespace: stored.namespace.clone(),
-            name: stored.name.clone(),
-            ports: BTreeMap::new(),
-            containers,
-            started_at,
-            ending: None,
-            phase: "Pending",
-        }
-    }
-
-    fn policy(&self) -> String {
-        self.containers
-            .first()
-            .map_or("Always", |it| text(&it.spec, "/x-restart-policy"))
-            .to_owned()
-    }
-
-    fn begin_end(&mut self, value: &Value) {
-        let seconds =
-            |it: Option<i64>| Duration::from_secs(u64::try_from(it.unwrap_or(0)).unwrap_or(0));
-        let grace = seconds(number(value, "/metadata/deletionGracePeriodSeconds"));
-        let sleep = self
-            .containers
-            .iter()
-            .map(|it| seconds(number(&it.spec, "/lifecycle/preStop/sleep/seconds")))
-            .max()
-            .unwrap_or_default();
-        let now = Instant::now();
-        self.ending = Some(Ending {
-            term_at: now + sleep.min(grace),
-            termed: false,
-            kill_at: now + grace,
-        });
-        for container in &mut self.containers {
-            container.ready = false;
-        }
-    }
-
-    fn phase_now(&self, policy: &str) -> &'static str {
-        let (mut running, mut waiting, mut failed) = (false, false, false);
-        for container in self.containers.iter().filter(|it| !it.is_init) {
-            match container.state {
-                State::Running { .. } => running = true,
-                State::Waiting { .. } if container.run > 0 => running = true,
-                State::Waiting { .. } => waiting = true,
-                State::Ended { code, .. } => failed |= code != 0,
-            }
-        }
-        let init_failed = policy == "Never"
-            && self
-                .containers
-                .iter()
-                .any(|it| it.is_init && matches!(it.state, State::Ended { code, .. } if code != 0));
-        match () {
-            () if init_failed => "Failed",
-            () if running => "Running",
-            () if waiting => "Pending",
-            () if failed => "Failed",
-            () => "Succeeded",
-        }
-    }
-
-    fn status(&self, before: &Value, deleting: bool) -> Value {
-        let mains = || self.containers.iter().filter(|it| !it.is_init);
-        let initialized = self
-            .containers
-            .iter()
-            .filter(|it| it.is_init)
-            .all(|it| matches!(it.state, State::Ended { code: 0, .. }));
-        let ready =
-            !deleting && mains().all(|it| it.ready && matches!(it.state, State::Running { .. }));
-        let done = self.phase == "Succeeded";
-        let word = |it: bool| if it { "True" } else { "False" };
-        let conditions = [
-            ("PodReadyToStartContainers", true),
-            ("Initialized", initialized),
-            ("Ready", ready),
-            ("ContainersReady", ready),
-            ("PodScheduled", true),
-        ]
-        .map(|(kind, holds)| {
-            let (reason, message) = match (holds, kind) {
-                (false, "Ready" | "ContainersReady") if done => ("PodCompleted", String::new()),
-                (false, "Ready" | "ContainersReady") => {
-                    let names: Vec<&str> = mains()
-                        .filter(|it| !it.ready)
-                        .map(|it| it.name.as_str())
-                        .collect();
-                    (
-                        "ContainersNotReady",
-                        format!("containers with unready status: [{}]", names.join(" ")),
-                    )
-                }
-                (false, _) => ("ContainersNotInitialized", String::new()),
-                _ => ("", String::new()),
-            };
-            let mut made = condition(before, kind, word(holds), reason, &message, false);
-            if let Some(map) = made.as_object_mut() {
-                map.shift_remove("lastUpdateTime");
-                if reason.is_empty() {
-                    map.shift_remove("reason");
-                }
-                if message.is_empty() {
-                    map.shift_remove("message");
-                }
-            }
-            made
-        });
-        let statuses = |init: bool| -> Vec<Value> {
-            self.containers
-                .iter()
-                .filter(|it| it.is_init == init)
-                .map(Container::status)
-                .collect()
-        };
-        let mut status = json!({
-            "phase": self.phase, "conditions": conditions, "hostIP": "127.0.0.1", "podIP": "127.0.0.1", "podIPs": [{"ip": "127.0.0.1"}],
-            "startTime": stamp(self.started_at), "qosClass": "Burstable", "containerStatuses": statuses(false),
-        });
-        let init = statuses(true);
-        if !init.is_empty() {
-            set(&mut status, &[], "initContainerStatuses", init);
-        }
-        status
-    }
-}
-
-impl Container {
-    fn new(spec: &Value, is_init: bool, pod: &Value, first_backoff: Duration) -> Self {
-        let name = text(spec, "/name").to_owned();
-        let earlier = ["/status/initContainerStatuses", "/status/containerStatuses"]
-            .iter()
-            .flat_map(|it| list(pod, it))
-            .find(|it| {
-                text(it, "/name") == name
-                    && (it.pointer("/state/running").is_some()
-                        || number(it, "/restartCount").unwrap_or(0) > 0)
-            });
-        let run = earlier.map_or(0, |it| number(it, "/restartCount").unwrap_or(0) + 1);
-        let mut spec = spec.clone();
-        set(
-            &mut spec,
-            &[],
-            "x-restart-policy",
-            text(pod, "/spec/restartPolicy"),
-        );
-        let limit = spec.pointer("/resources/limits/cpu").and_then(milli);
-        #[expect(clippy::cast_precision_loss, reason = "cores fit")]
-        let limit = limit.map(|it| it as f64 / 1000.0);
-        Self {
-            memory_limit: spec
-                .pointer("/resources/limits/memory")
-                .and_then(milli)
-                .map(|it| it / 1000),
-            name,
-            spec,
-            is_init,
-            state: State::Waiting {
-                reason: if is_init {
-                    "PodInitializing"
-                } else {
-                    "ContainerCreating"
-                },
-                message: String::new(),
-                until: Instant::now(),
-            },
-            last: None,
-            run,
-            backoff: Duration::ZERO,
-            first_backoff,
-            killed_for: None,
-            started: false,
-            ready: false,
-            probes: Default::default(),
-            limit,
-            tokens: 0.0,
-            measured: (Instant::now(), Duration::ZERO),
-            stopped: false,
-            samples: VecDeque::new(),
-        }
-    }
-
-    fn begin(&mut self, process: Running) {
-        self.killed_for = None;
-        self.started = false;
-        self.ready = false;
-        self.probes = Default::default();
-        self.tokens = 0.0;
-        self.measured = (Instant::now(), Duration::ZERO);
-        self.stopped = false;
-        self.samples.clear();
-        self.samples.push_back((Instant::now(), Duration::ZERO));
-        self.state = State::Running {
-            process,
-            since: Timestamp::now(),
-            began: Instant::now(),
-        };
-    }
-
-    /// Notes when the process ended. Returns a message for an event when it failed.
-    fn reap(&mut self, cluster: &Cluster) -> Option<String> {
-        use std::os::unix::process::ExitStatusExt as _;
-
-        let State::Running {
-            process,
-            since,
-            began,
-        } = &mut self.state
-        else {
-            return None;
-        };
-        let status = process.poll().ok()??;
-        let code = i64::from(
-            status
-                .code()
-                .unwrap_or_else(|| 128 + status.signal().unwrap_or(0)),
-        );
-        let reason = match (self.killed_for, code) {
-            (Some("OOMKilled"), _) => "OOMKilled",
-            (_, 0) => "Completed",
-            _ => "Error",
-        };
-        // What it started and left behind goes with it.
-        process::signal(process.id(), Signal::KILL);
-        if began.elapsed() > WELL {
-            self.backoff = Duration::ZERO;
-        }
-        let _ = cluster;
-        let (since, at) = (*since, Timestamp::now());
-        self.state = State::Ended {
-            code,
-            reason,
-            since,
-            at,
-        };
-        self.ready = false;
-        (code != 0 && self.run > 0)
-            .then(|| format!("Container {} ended with code {code}", self.name))
-    }
-
-    fn wait_for_restart(&mut self) {
-        let State::Ended {
-            code,
-            reason,
-            since,
-            at,
-        } = &self.state
-        else {
-            return;
-        };
-        self.last = Some(
-            json!({"terminated": {"exitCode": code, "reason": reason, "startedAt": stamp(*since), "finishedAt": stamp(*at)}}),
-        );
-        self.run += 1;
-        let pause = self.backoff;
-        let (reason, message) = if pause.is_zero() {
-            ("ContainerCreating", String::new())
-        } else {
-            (
-                "CrashLoopBackOff",
-                format!(
-                    "back-off {}s restarting failed container={}",
-                    pause.as_secs(),
-                    self.name
-                ),
-            )
-        };
-        self.state = State::Waiting {
-            reason,
-            message,
-            until: Instant::now() + pause,
-        };
-        self.backoff = Duration::ZERO.max(pause * 2).min(LONGEST_BACKOFF);
-        if self.backoff.is_zero() {
-            self.backoff = self.first_backoff;
-        }
-    }
-
-    fn signal(&mut self, signal: Signal) {
-        if let State::Running { process, .. } = &self.state {
-            process::signal(process.id(), signal);
-            // A stopped process hears nothing but KILL.
-            if self.stopped {
-                process::signal(process.id(), Signal::CONT);
-                self.stopped = false;
-            }
-        }
-    }
-
-    fn sample(&mut self, consumed: Consumed, window: Duration) -> Option<Usage> {
-        let now = Instant::now();
-        self.samples.push_back((now, consumed.cpu));
-        // One sample older than the window stays, so that the whole window is covered.
-        while self
-            .samples
-            .get(1)
-            .is_some_and(|it| now.duration_since(it.0) >= window)
-        {
-            self.samples.pop_front();
-        }
-        let (then, cpu) = *self.samples.front()?;
-        let over = now.duration_since(then);
-        if over < Duration::from_millis(500) {
-            return None;
-        }
-        let used = consumed.cpu.saturating_sub(cpu).as_secs_f64() / over.as_secs_f64();
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "billionths of some cores fit"
-        )]
-        Some(Usage {
-            at: Timestamp::now(),
-            window: over,
-            cpu_nano: (used * 1e9) as i64,
-            memory: consumed.memory,
-        })
-    }
-
-    fn throttle(&mut self) -> bool {
-        let (Some(limit), State::Running { process, .. }) = (self.limit, &self.state) else {
-            return false;
-        };
-        let id = process.id();
-        let Some(stat) = i32::try_from(id).ok().and_then(process::stat) else {
-            return true;
-        };
-        let (then, cpu) = self.measured;
-        let now = Instant::now();
-        let elapsed = now.duration_since(then).as_secs_f64();
-        self.measured = (now, stat.cpu);
-        if cpu > Duration::ZERO || self.tokens != 0.0 {
-            let used = stat.cpu.saturating_sub(cpu).as_secs_f64();
-            // A tenth of a second may be saved up, as with the kernel's own periods.
-            self.tokens = (self.tokens + elapsed * limit - used).min(limit * 0.1);
-        } else {
-            self.tokens = limit * 0.1;
-        }
-        if self.tokens < 0.0 && !self.stopped {
-            self.stopped = true;
-            process::signal(id, Signal::STOP);
-        } else if self.tokens >= 0.0 && self.stopped {
-            self.stopped = false;
-            process::signal(id, Signal::CONT);
-        }
-        true
-    }
-
-    fn status(&self) -> Value {
-        let state = match &self.state {
-            State::Waiting {
-                reason, message, ..
-            } if message.is_empty() => json!({"waiting": {"reason": reason}}),
-            State::Waiting {
-                reason, message, ..
-            } => json!({"waiting": {"reason": reason, "message": message}}),
-            State::Running { since, .. } => json!({"running": {"startedAt": stamp(*since)}}),
-            State::Ended {
-                code,
-                reason,
-                since,
-                at,
-            } => {
-                json!({"terminated": {"exitCode": code, "reason": reason, "startedAt": stamp(*since), "finishedAt": stamp(*at)}})
-            }
-        };
-        let image = text(&self.spec, "/image");
-        let running = matches!(self.state, State::Running { .. });
-        let ready = if self.is_init {
-            matches!(self.state, State::Ended { code: 0, .. })
-        } else {
-            self.ready && running
-        };
-        json!({
-            "name": self.name, "state": state, "lastState": self.last.clone().unwrap_or_else(|| json!({})), "ready": ready,
-            "restartCount": self.run, "image": image, "imageID": "", "started": self.started && running,
-            "containerID": match &self.state { State::Running { process, .. } => format!("process://{}", process.id()), _ => String::new() },
-        })
-    }
-}
-
-/// Ends the processes that an earlier stand-in left behind, told from others by their start time.
-pub(crate) fn end_orphans(folder: &std::path::Path) {
-    let folder = folder.join("pods");
-    for pod in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
-        for file in std::fs::read_dir(pod.path())
-            .into_iter()
-            .flatten()
-            .flatten()
-        {
-            if file.path().extension().is_none_or(|it| it != "pid") {
-                continue;
-            }
-            let Ok(text) = std::fs::read_to_string(file.path()) else {
-                continue;
-            };
-            let mut words = text
-                .split_whitespace()
-                .filter_map(|it| it.parse::<u64>().ok());
-            if let (Some(pid), Some(started)) = (words.next(), words.next())
-                && let Ok(id) = i32::try_from(pid)
-                && process::stat(id).is_some_and(|it| it.started == started && it.group == id)
-            {
-                process::signal(u32::try_from(pid).unwrap_or(0), Signal::KILL);
-            }
-            let _ = std::fs::remove_file(file.path());
-        }
     }
 }

@@ -26,6 +26,7 @@ use tokio::net::TcpListener;
 mod admission;
 mod api;
 mod autoscale;
+mod base64;
 mod cluster;
 mod config;
 mod discovery;
@@ -280,7 +281,7 @@ fn modified(state: &State) -> Option<std::time::SystemTime> {
 }
 
 fn kubeconfig(context: &str, address: SocketAddr, keys: &server::Keys) -> String {
-    let authority = admission::base64(keys.authority.as_bytes());
+    let authority = base64::base64(keys.authority.as_bytes());
     format!(
         "# The embedded stand-in of kind-up. It is no cluster.\n\
          apiVersion: v1\nkind: Config\ncurrent-context: {context}\n\

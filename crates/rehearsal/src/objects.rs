@@ -3,8 +3,7 @@
 
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
     admission,
@@ -13,7 +12,15 @@ use crate::{
     patch,
     resource::Resource,
     store::{Store, Stored},
-    value::{list, number, object, remove, set, stamp, suffix, text},
+    value::{list, remove, set, suffix, text},
+};
+
+mod deletion;
+mod events;
+
+pub(crate) use self::{
+    deletion::{Deletion, delete},
+    events::event,
 };
 
 /// How a write is meant.
@@ -129,14 +136,15 @@ pub(crate) fn create(
 fn keep(
     store: &mut Store,
     resource: &Resource,
-    value: Value,
+    mut value: Value,
     write: Write<'_>,
 ) -> ApiResult<Value> {
-    if write.dry_run {
-        return Ok(value);
+    if !write.dry_run {
+        store
+            .keep(&resource.key(), &mut value)
+            .map_err(|err| io(&err))?;
     }
-    let stored = store.put(&resource.key(), value).map_err(|err| io(&err))?;
-    Ok(stored.value())
+    Ok(value)
 }
 
 fn shown(resource: &Resource) -> String {
@@ -208,7 +216,8 @@ pub(crate) fn update(
     let Some(live) = store.get(&resource.key(), namespace, name) else {
         return Err(ApiError::not_found(&shown(resource), name));
     };
-    finish(store, resource, &live, value, write, Tracking::Update)
+    let old = live.value();
+    finish(store, resource, &live, old, value, write, Tracking::Update)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -217,16 +226,16 @@ enum Tracking {
     Applied,
 }
 
-/// Checks and stores `new` in the place of `live`.
+/// Checks and stores `new` in the place of `live`, whose value is `old`.
 fn finish(
     store: &mut Store,
     resource: &Resource,
     live: &Arc<Stored>,
+    old: Value,
     mut new: Value,
     write: Write<'_>,
     tracking: Tracking,
 ) -> ApiResult<Written> {
-    let old = live.value();
     let expected = text(&new, "/metadata/resourceVersion");
     if !expected.is_empty() && expected != text(&old, "/metadata/resourceVersion") {
         return Err(ApiError::conflict(
@@ -298,6 +307,7 @@ fn finish(
             changed: true,
         });
     }
+    drop(old);
     let value = keep(store, resource, new, write)?;
     Ok(Written {
         value,
@@ -321,14 +331,14 @@ pub(crate) fn patch(
     kind: PatchKind,
     write: Write<'_>,
 ) -> ApiResult<Written> {
-    let live = store.get(&resource.key(), namespace, name);
     if let PatchKind::Apply(force) = kind {
-        return apply(store, resource, namespace, name, body, force, write);
+        return apply(store, resource, namespace, name, body.clone(), force, write);
     }
-    let Some(live) = live else {
+    let Some(live) = store.get(&resource.key(), namespace, name) else {
         return Err(ApiError::not_found(&shown(resource), name));
     };
-    let mut new = live.value();
+    let old = live.value();
+    let mut new = old.clone();
     let before = text(&new, "/metadata/resourceVersion").to_owned();
     match kind {
         PatchKind::Json => patch::json(&mut new, body)?,
@@ -344,19 +354,23 @@ pub(crate) fn patch(
         remove(&mut new, &["metadata"], "resourceVersion");
     }
     place(resource, namespace, &mut new)?;
-    finish(store, resource, &live, new, write, Tracking::Update)
+    finish(store, resource, &live, old, new, write, Tracking::Update)
 }
 
-fn apply(
+/// Applies `patch` on an object or its status, which creates what is not there.
+///
+/// # Errors
+///
+/// Fails when others own fields that it sets otherwise, or the result breaks a rule.
+pub(crate) fn apply(
     store: &mut Store,
     resource: &Resource,
     namespace: &str,
     name: &str,
-    body: &Value,
+    mut patch: Value,
     force: Force,
     write: Write<'_>,
 ) -> ApiResult<Written> {
-    let mut patch = body.clone();
     if !patch.is_object() {
         return Err(ApiError::bad_request(
             "the body of an apply is not an object",
@@ -371,7 +385,7 @@ fn apply(
     if let Some(texts) = remove(&mut patch, &[], "stringData").filter(|_| resource.kind == "Secret")
     {
         for (key, value) in texts.as_object().into_iter().flatten() {
-            let encoded = admission::base64(value.as_str().unwrap_or_default().as_bytes());
+            let encoded = crate::base64::base64(value.as_str().unwrap_or_default().as_bytes());
             set(&mut patch, &["data"], key, encoded);
         }
     }
@@ -382,17 +396,18 @@ fn apply(
         let Some(live) = live else {
             return Err(ApiError::not_found(&shown(resource), name));
         };
-        let mut new = live.value();
+        let old = live.value();
+        let mut new = old.clone();
         if let Some(status) = patch.get("status") {
             let mut now = new.get("status").cloned().unwrap_or(Value::Null);
             patch::merge(&mut now, status);
             set(&mut new, &[], "status", now);
         }
-        return finish(store, resource, &live, new, write, Tracking::Applied);
+        return finish(store, resource, &live, old, new, write, Tracking::Applied);
     }
     let Some(live) = live else {
         in_living_namespace(store, resource, namespace)?;
-        let mut value = fields::apply(None, &patch, resource, write.manager, force)?;
+        let mut value = fields::apply(None, patch, resource, write.manager, force)?;
         admission::admit(store, resource, None, &mut value)?;
         let value = keep(store, resource, value, write)?;
         return Ok(Written {
@@ -401,165 +416,21 @@ fn apply(
             changed: true,
         });
     };
-    let version = text(&patch, "/metadata/resourceVersion").to_owned();
-    let mut new = fields::apply(Some(&live.value()), &patch, resource, write.manager, force)?;
-    if version.is_empty() {
+    let any_version = text(&patch, "/metadata/resourceVersion").is_empty();
+    let old = live.value();
+    let mut new = fields::apply(Some(&old), patch, resource, write.manager, force)?;
+    if any_version {
         remove(&mut new, &["metadata"], "resourceVersion");
     }
-    finish(store, resource, &live, new, write, Tracking::Applied)
-}
-
-/// What a delete asks for.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Deletion {
-    /// Seconds that a pod may take to end.
-    pub(crate) grace: Option<i64>,
-    /// The identity that the object must have.
-    pub(crate) uid: Option<String>,
-    /// Whether dependents stay.
-    pub(crate) orphan: bool,
-    /// Whether nothing is to be stored.
-    pub(crate) dry_run: bool,
-}
-
-/// Deletes an object, or marks it for deletion when something must happen first.
-///
-/// # Errors
-///
-/// Fails when it is not there or has another identity.
-pub(crate) fn delete(
-    store: &mut Store,
-    resource: &Resource,
-    namespace: &str,
-    name: &str,
-    options: &Deletion,
-) -> ApiResult<Value> {
-    let Some(live) = store.get(&resource.key(), namespace, name) else {
-        return Err(ApiError::not_found(&shown(resource), name));
-    };
-    if let Some(uid) = &options.uid
-        && *uid != live.uid
-    {
-        return Err(ApiError::conflict(
-            &shown(resource),
-            name,
-            &format!(
-                "Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
-                live.uid
-            ),
-        ));
-    }
-    let mut value = live.value();
-    if options.dry_run {
-        return Ok(value);
-    }
-    if options.orphan {
-        orphan(store, &live.uid)?;
-    }
-    let waits = match resource.kind.as_str() {
-        "Namespace" => true,
-        // A pod ends first; the one that runs it takes it away.
-        "Pod" => {
-            options.grace != Some(0)
-                || !matches!(text(&value, "/status/phase"), "Succeeded" | "Failed")
-        }
-        _ => !list(&value, "/metadata/finalizers").is_empty(),
-    };
-    if !waits {
-        let deleted = store
-            .delete(&resource.key(), namespace, name)
-            .map_err(|err| io(&err))?;
-        return Ok(deleted.map_or(value, |it| it.value()));
-    }
-    let grace = options
-        .grace
-        .or_else(|| number(&value, "/spec/terminationGracePeriodSeconds"))
-        .unwrap_or(0)
-        .max(0);
-    if live.deleting {
-        let shorter =
-            number(&value, "/metadata/deletionGracePeriodSeconds").is_some_and(|it| grace < it);
-        if !shorter {
-            return Ok(value);
-        }
-    }
-    let end = Timestamp::now()
-        .checked_add(SignedDuration::from_secs(grace))
-        .unwrap_or_else(|_| Timestamp::now());
-    set(&mut value, &["metadata"], "deletionTimestamp", stamp(end));
-    set(
-        &mut value,
-        &["metadata"],
-        "deletionGracePeriodSeconds",
-        grace,
-    );
-    if resource.kind == "Namespace" {
-        set(&mut value, &["status"], "phase", "Terminating");
-    }
-    let stored = store.put(&resource.key(), value).map_err(|err| io(&err))?;
-    Ok(stored.value())
-}
-
-/// Takes an owner out of its dependents.
-fn orphan(store: &mut Store, owner: &str) -> ApiResult<()> {
-    let dependents: Vec<Arc<Stored>> = store
-        .all()
-        .filter(|it| it.owners.iter().any(|it| it == owner))
-        .map(Arc::clone)
-        .collect();
-    for stored in dependents {
-        let mut value = stored.value();
-        if let Some(Value::Array(owners)) =
-            object(&mut value, &["metadata"]).get_mut("ownerReferences")
-        {
-            owners.retain(|it| text(it, "/uid") != owner);
-        }
-        store.put(&stored.resource, value).map_err(|err| io(&err))?;
-    }
-    Ok(())
-}
-
-/// Records an event about an object, or counts the same one up.
-pub(crate) fn event(
-    store: &mut Store,
-    about: &Value,
-    kind: &str,
-    reason: &str,
-    message: &str,
-    component: &str,
-) {
-    let namespace = match text(about, "/metadata/namespace") {
-        "" => "default",
-        namespace => namespace,
-    };
-    let name = text(about, "/metadata/name");
-    let id = crate::value::hash(&json!([text(about, "/metadata/uid"), reason, message]));
-    let event_name = format!("{name}.{id}");
-    let now = crate::value::now();
-    let mut value = match store.get("events", namespace, &event_name) {
-        Some(found) => found.value(),
-        None => json!({
-            "apiVersion": "v1", "kind": "Event",
-            "metadata": {"name": event_name, "namespace": namespace, "uid": crate::value::uid(), "creationTimestamp": now},
-            "involvedObject": {
-                "apiVersion": text(about, "/apiVersion"), "kind": text(about, "/kind"), "name": name,
-                "namespace": text(about, "/metadata/namespace"), "uid": text(about, "/metadata/uid"),
-            },
-            "reason": reason, "message": message, "type": kind, "firstTimestamp": now, "count": 0,
-            "source": {"component": component}, "reportingComponent": component, "reportingInstance": "", "eventTime": null,
-        }),
-    };
-    let count = number(&value, "/count").unwrap_or(0);
-    set(&mut value, &[], "count", count + 1);
-    set(&mut value, &[], "lastTimestamp", now);
-    if let Err(err) = store.put("events", value) {
-        tracing::warn!("cannot record an event: {err}");
-    }
+    finish(store, resource, &live, old, new, write, Tracking::Applied)
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::value::number;
 
     fn store() -> Store {
         let mut store = Store::open(None, 100).unwrap();

@@ -58,7 +58,8 @@ impl Stored {
                 .map(|it| text(it, "/uid").to_owned())
                 .collect(),
             deleting: value.pointer("/metadata/deletionTimestamp").is_some(),
-            json: Bytes::from(value.to_string()),
+            // Without the room to grow that the text has while it is made.
+            json: Bytes::from(value.to_string().into_boxed_str().into_boxed_bytes()),
         }
     }
 
@@ -89,6 +90,22 @@ pub(crate) struct Change {
     pub(crate) deleted: bool,
 }
 
+impl Change {
+    /// Returns how many bytes are kept for this change alone: what was before is the only use of it.
+    fn held(&self) -> usize {
+        let before = self.before.as_ref().map_or(0, |it| it.json.len());
+        let after = if self.deleted {
+            self.after.json.len()
+        } else {
+            0
+        };
+        before + after
+    }
+}
+
+/// The bytes of earlier versions that the history may hold.
+const HISTORY_BYTES: usize = 8 << 20;
+
 type Objects = BTreeMap<(String, String), Arc<Stored>>;
 
 /// All objects and their recent history.
@@ -97,6 +114,8 @@ pub(crate) struct Store {
     objects: BTreeMap<Arc<str>, Objects>,
     registry: Arc<Registry>,
     changes: VecDeque<Change>,
+    /// The bytes that the history alone holds.
+    remembered: usize,
     keep: usize,
     version: u64,
     /// The version before which history is gone.
@@ -118,6 +137,7 @@ impl Store {
             objects: BTreeMap::new(),
             registry: Arc::new(Registry::new()),
             changes: VecDeque::new(),
+            remembered: 0,
             keep,
             version: 0,
             forgotten: 0,
@@ -218,19 +238,27 @@ impl Store {
     ///
     /// Fails when the journal cannot be written; the object is then unchanged.
     pub(crate) fn put(&mut self, resource: &str, mut value: Value) -> io::Result<Arc<Stored>> {
+        self.keep(resource, &mut value)
+    }
+
+    /// Does what [`Store::put`] does, and leaves the caller the value with its version in it.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the journal cannot be written; the object is then unchanged.
+    pub(crate) fn keep(&mut self, resource: &str, value: &mut Value) -> io::Result<Arc<Stored>> {
         let version = self.version + 1;
-        set(
-            &mut value,
-            &["metadata"],
-            "resourceVersion",
-            version.to_string(),
-        );
-        let stored = Arc::new(Stored::new(Arc::from(resource), &value, version));
+        set(value, &["metadata"], "resourceVersion", version.to_string());
+        let key = match self.objects.get_key_value(resource) {
+            Some((key, _)) => Arc::clone(key),
+            None => Arc::from(resource),
+        };
+        let stored = Arc::new(Stored::new(key, value, version));
         if let Some(journal) = &mut self.journal {
             journal.put(&stored)?;
         }
         self.version = version;
-        let before = self.insert(Arc::clone(&stored), Some(&value));
+        let before = self.insert(Arc::clone(&stored), Some(value));
         self.remember(Change {
             version,
             before,
@@ -306,9 +334,14 @@ impl Store {
 
     fn remember(&mut self, change: Change) {
         let version = change.version;
+        self.remembered += change.held();
         self.changes.push_back(change);
-        while self.changes.len() > self.keep {
+        // The last change stays, however large it is: a watch that is up to date must hear of it.
+        while self.changes.len() > self.keep
+            || self.remembered > HISTORY_BYTES && self.changes.len() > 1
+        {
             if let Some(oldest) = self.changes.pop_front() {
+                self.remembered -= oldest.held();
                 self.forgotten = oldest.version;
             }
         }
@@ -447,5 +480,19 @@ mod tests {
             .collect();
         assert_eq!(versions, [3, 4]);
         assert!(store.since(4).unwrap().is_empty());
+    }
+
+    #[test]
+    fn the_history_of_large_objects_is_shorter_and_a_watch_up_to_date_misses_nothing() {
+        let mut store = Store::open(None, 1000).unwrap();
+        let large = "x".repeat(3 << 20);
+        for round in 0..6 {
+            store
+                .put("configmaps", map("a", &format!("{round}{large}")))
+                .unwrap();
+            assert_eq!(store.since(round).unwrap().len(), 1);
+        }
+        assert!(store.remembered <= HISTORY_BYTES, "{}", store.remembered);
+        assert!(store.since(1).is_err());
     }
 }
