@@ -14,7 +14,8 @@ const PREFIX: &str = ".autoscaleops-";
 
 /// Replaces the content of `path`: a temporary file beside it with the same mode, synced, renamed.
 ///
-/// A symbolic link is followed, not replaced. A new file gets the mode that any new file gets.
+/// A symbolic link is followed, not replaced. A new file gets the mode that any new file gets. What
+/// is no file, such as `/dev/stdout` or a named pipe, is written to as it stands.
 ///
 /// # Errors
 ///
@@ -35,6 +36,16 @@ pub fn replace_private(path: &Path, content: &[u8]) -> io::Result<()> {
 fn replace_with(path: &Path, content: &[u8], mode: Option<u32>) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
 
+    if let Ok(metadata) = std::fs::metadata(path)
+        && !metadata.is_file()
+        && !metadata.is_dir()
+    {
+        let mut device = std::fs::OpenOptions::new().write(true).open(path);
+        return match &mut device {
+            Ok(device) => device.write_all(content).and_then(|()| device.flush()),
+            Err(err) => Err(named(path, err)),
+        };
+    }
     let target = resolve(path)?;
     let folder = match target.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -144,6 +155,19 @@ mod tests {
             0o640
         );
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn what_is_no_file_is_never_replaced_by_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        assert!(replace(&path, b"x").is_err());
+        assert!(!std::fs::metadata(&path).unwrap().is_file());
+        let link = folder.path().join("nowhere");
+        symlink("/dev/null", &link).unwrap();
+        replace(&link, b"x").unwrap();
+        assert!(!std::fs::metadata("/dev/null").unwrap().is_file());
     }
 
     #[test]

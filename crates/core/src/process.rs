@@ -17,6 +17,7 @@ mod running;
 
 pub use error::ProcessError;
 pub use running::Running;
+pub(crate) use running::kill_all;
 
 use drain::drain;
 

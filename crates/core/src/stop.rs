@@ -31,6 +31,7 @@ pub fn install() -> io::Result<()> {
         .spawn(move || {
             for signal in signals.forever() {
                 if SIGNAL.swap(signal, Ordering::SeqCst) != 0 {
+                    crate::process::kill_all();
                     #[expect(clippy::exit, reason = "asked twice, the user does not want to wait")]
                     std::process::exit(128 + signal);
                 }

@@ -3,6 +3,7 @@
 use std::{
     io,
     process::{Child, ExitStatus},
+    sync::{Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -14,6 +15,31 @@ use crate::stop;
 
 /// How long a program may take to end after it was asked to.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// The programs that run now, and whether each leads a group of its own.
+static LIVE: Mutex<Vec<(u32, bool)>> = Mutex::new(Vec::new());
+
+/// Ends everything that runs, for a tool that leaves at once.
+pub(crate) fn kill_all() {
+    for (id, own_group) in LIVE
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .drain(..)
+    {
+        send(id, own_group, Signal::KILL);
+    }
+}
+
+fn send(id: u32, own_group: bool, signal: Signal) {
+    let Some(pid) = i32::try_from(id).ok().and_then(Pid::from_raw) else {
+        return;
+    };
+    let _ = if own_group {
+        kill_process_group(pid, signal)
+    } else {
+        kill_process(pid, signal)
+    };
+}
 
 /// A program that runs. Dropping this ends it, with all that it started.
 #[derive(Debug)]
@@ -27,6 +53,8 @@ pub struct Running {
 
 impl Running {
     pub(super) fn new(program: String, child: Child, own_group: bool) -> Self {
+        let mut live = LIVE.lock().unwrap_or_else(PoisonError::into_inner);
+        live.push((child.id(), own_group));
         Self {
             program,
             child,
@@ -116,15 +144,15 @@ impl Running {
         self.reaped = true;
     }
 
+    /// Asks the program and all that it started to end, as Ctrl-C does, and returns at once.
+    pub fn interrupt(&self) {
+        if !self.reaped {
+            self.signal(Signal::INT);
+        }
+    }
+
     fn signal(&self, signal: Signal) {
-        let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) else {
-            return;
-        };
-        let _ = if self.own_group {
-            kill_process_group(pid, signal)
-        } else {
-            kill_process(pid, signal)
-        };
+        send(self.child.id(), self.own_group, signal);
     }
 }
 
@@ -133,5 +161,7 @@ impl Drop for Running {
         if !self.detached {
             self.end();
         }
+        let mut live = LIVE.lock().unwrap_or_else(PoisonError::into_inner);
+        live.retain(|it| it.0 != self.child.id());
     }
 }

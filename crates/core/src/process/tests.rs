@@ -38,6 +38,20 @@ fn grandchildren_end_with_a_program_that_takes_too_long() {
 }
 
 #[test]
+fn a_running_program_can_be_interrupted_as_a_terminal_does() {
+    let mut running = shell("trap 'exit 7' INT; echo ready; while :; do sleep 0.01; done")
+        .streams(Stdio::null(), Stdio::piped(), Stdio::null())
+        .start()
+        .unwrap();
+    let mut ready = [0; 5];
+    let mut stdout = running.child().stdout.take().unwrap();
+    std::io::Read::read_exact(&mut stdout, &mut ready).unwrap();
+    running.interrupt();
+    let status = running.wait(Duration::from_secs(60)).unwrap();
+    assert_eq!(status.code(), Some(7));
+}
+
+#[test]
 fn a_program_that_floods_us_is_ended() {
     let err = shell("yes").limit(100_000).capture().unwrap_err();
     assert!(matches!(err, ProcessError::TooLong { .. }), "{err}");
