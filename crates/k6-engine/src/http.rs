@@ -4,19 +4,29 @@ use std::time::{Duration, Instant};
 
 mod body;
 mod client;
+mod connect;
 mod cookies;
 mod digest;
 mod error;
 mod exchange;
+mod h2;
+mod head;
 mod pool;
+mod proxy;
+mod shared;
 mod stream;
 mod tls;
 
-pub use client::{Client, Hop, Shared};
+pub(crate) use body::compress;
+pub use client::{Client, Hop};
 pub use cookies::{Attributes, Jar};
 pub use error::HttpError;
+pub(crate) use head::unescaped;
 pub use pool::Pool;
-pub use tls::{Tls, configuration};
+pub use proxy::{Proxies, Proxy};
+pub use shared::{Network, Shared};
+pub use tls::Tls;
+pub(crate) use tls::has_suite;
 
 /// What a body is read as.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -8,9 +8,11 @@ use serde_json::{Map, Value};
 use crate::{metrics::Threshold, span::Span, threshold::Expression};
 
 mod scenario;
+mod tls;
 
 pub(crate) use scenario::text_of;
 pub use scenario::{Executor, Scenario, Stage};
+pub use tls::{Identity, Versions};
 
 /// The options that the engine knows. Every field may be left out.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -49,6 +51,9 @@ pub struct Options {
     pub block_hostnames: Option<Vec<String>>,
     #[serde(rename = "blacklistIPs")]
     pub blacklist_ips: Option<Vec<String>>,
+    pub tls_auth: Option<Vec<Identity>>,
+    pub tls_cipher_suites: Option<Vec<String>>,
+    pub tls_version: Option<Versions>,
     pub no_setup: Option<bool>,
     pub no_teardown: Option<bool>,
     pub no_thresholds: Option<bool>,
@@ -58,7 +63,7 @@ pub struct Options {
 }
 
 /// Options that the engine accepts and has no use for: they change nothing that it measures.
-const HARMLESS: [&str; 9] = [
+const HARMLESS: [&str; 8] = [
     "cloud",
     "ext",
     "dns",
@@ -66,18 +71,11 @@ const HARMLESS: [&str; 9] = [
     "linger",
     "noUsageReport",
     "paused",
-    "tlsVersion",
     "summaryMode",
 ];
 
 /// Options that need the real k6.
-const FOREIGN: [&str; 5] = [
-    "tlsAuth",
-    "tlsCipherSuites",
-    "executionSegment",
-    "executionSegmentSequence",
-    "localIPs",
-];
+const FOREIGN: [&str; 3] = ["executionSegment", "executionSegmentSequence", "localIPs"];
 
 impl Options {
     /// Reads what a script exports.
@@ -115,12 +113,23 @@ impl Options {
     /// Returns the names of options that only the real k6 has.
     pub fn foreign(&self) -> Vec<&str> {
         let names = self.other.iter().filter(|it| !is_empty(it.1));
-        let black = self.blacklist_ips.iter().filter(|it| !it.is_empty());
-        names
+        let mut foreign: Vec<&str> = names
             .map(|it| it.0.as_str())
             .filter(|it| FOREIGN.contains(it))
-            .chain(black.map(|_| "blacklistIPs"))
-            .collect()
+            .collect();
+        if self.tls_auth.iter().flatten().any(Identity::is_locked) {
+            foreign.push("tlsAuth with a password");
+        }
+        let suites = self.tls_cipher_suites.iter().flatten();
+        if !suites.clone().all(|it| crate::http::has_suite(it)) {
+            foreign.push("tlsCipherSuites");
+        }
+        let old = ["ssl3.0", "tls1.0", "tls1.1"];
+        let most = self.tls_version.as_ref().map_or("", Versions::most);
+        if old.contains(&most) {
+            foreign.push("tlsVersion");
+        }
+        foreign
     }
 
     /// Lets `over` win, as options of the command line do over those of a script.
@@ -168,6 +177,9 @@ impl Options {
             hosts,
             block_hostnames,
             blacklist_ips,
+            tls_auth,
+            tls_cipher_suites,
+            tls_version,
             no_setup,
             no_teardown,
             no_thresholds,
@@ -366,10 +378,11 @@ mod tests {
 
     #[test]
     fn unknown_and_foreign_options_are_told_apart() {
-        let options =
-            Options::parse(&json!({"vuz": 1, "cloud": {}, "tlsAuth": [{}], "tlsCipherSuites": []}))
-                .unwrap();
+        let options = Options::parse(
+            &json!({"vuz": 1, "cloud": {}, "localIPs": "10.0.0.1", "tlsCipherSuites": []}),
+        )
+        .unwrap();
         assert_eq!(options.unknown(), ["vuz"]);
-        assert_eq!(options.foreign(), ["tlsAuth"]);
+        assert_eq!(options.foreign(), ["localIPs"]);
     }
 }

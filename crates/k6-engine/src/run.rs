@@ -41,6 +41,8 @@ pub struct Source {
     pub console: Console,
     /// Bytes that the runtime of one virtual user may use.
     pub memory_limit: usize,
+    /// What is known of its modules.
+    pub modules: Modules,
 }
 
 /// Why a run has no result.
@@ -77,8 +79,8 @@ pub struct Settings<'a> {
     pub options_json: Value,
     /// What stands in `User-Agent` where the options do not say it.
     pub user_agent: String,
-    /// Authorities to trust besides the system's, in PEM.
-    pub authorities: Option<PathBuf>,
+    /// What the machine says of the network.
+    pub network: http::Network,
     /// How many threads run virtual users.
     pub workers: usize,
     /// Where each sample is written as a line of JSON.
@@ -195,7 +197,7 @@ impl Test {
         let folder = path.parent().unwrap_or_else(|| Path::new("/")).to_owned();
         let entry: Arc<str> = path.to_string_lossy().into();
         let shared = Arc::new(Shared {
-            modules: Modules::default(),
+            modules: source.modules,
             env: source.env,
             collector: RwLock::new(None),
             registry: Registry::default(),
@@ -282,10 +284,9 @@ impl Test {
         let collector = Collector::new(registry, thresholds, settings.lines.is_some())
             .map_err(RunError::Options)?;
         let collector = Arc::new(collector);
-        let skip_verify = options.insecure_skip_tls_verify == Some(true);
-        let tls = http::configuration(skip_verify, settings.authorities.as_deref())
+        let shared = http::Shared::new(options, &settings.user_agent, &settings.network)
             .map_err(RunError::Options)?;
-        self.prepare(&settings, &collector, tls);
+        self.prepare(&settings, &collector, shared);
         let runs: Vec<Arc<ScenarioRun>> = plan
             .into_iter()
             .map(|it| Arc::new(ScenarioRun::new(it)))
@@ -293,24 +294,10 @@ impl Test {
         self.carry_out(settings, collector, runs, summary)
     }
 
-    fn prepare(&self, settings: &Settings<'_>, collector: &Arc<Collector>, tls: http::Tls) {
+    fn prepare(&self, settings: &Settings<'_>, collector: &Arc<Collector>, http: http::Shared) {
         use crate::js::write;
         let options = &settings.options;
-        let hosts = options.hosts.iter().flatten();
-        let hosts = hosts
-            .map(|(name, target)| (name.clone(), crate::options::text_of(target)))
-            .collect();
-        *write(&self.shared.http) = Some(Arc::new(http::Shared {
-            tls,
-            user_agent: options
-                .user_agent
-                .clone()
-                .unwrap_or_else(|| settings.user_agent.clone()),
-            no_reuse: options.no_connection_reuse == Some(true),
-            hosts,
-            blocked: options.block_hostnames.clone().unwrap_or_default(),
-            resolved: Mutex::default(),
-        }));
+        *write(&self.shared.http) = Some(Arc::new(http));
         *write(&self.shared.collector) = Some(Arc::clone(collector));
         *write(&self.shared.defaults) = worker::defaults(options);
         *write(&self.shared.options) = settings.options_json.clone();

@@ -2,20 +2,24 @@
 
 use std::{
     fs::File,
-    io::{BufWriter, Write},
+    io::{self, BufWriter, Write},
     path::Path,
+    sync::{Arc, OnceLock},
     thread,
 };
 
 use anyhow::{Context as _, Result};
-use autoscaleops_core::{Console, Failure, cli::VERSION, file, stop};
+use autoscaleops_core::{Console, Failure, cli::VERSION, config, file, stop};
 use autoscaleops_k6_engine::{
-    js::StopReason,
+    http::{Network, Proxies},
+    js::{Modules, StopReason},
     metrics::{Kind, Sink},
+    options::Options,
     run::{Finished, RunError, Settings, Source, Stumble, Test},
     span,
     summary::{self, Shape},
 };
+use serde::Serialize as _;
 use serde_json::{Map, Value};
 
 use crate::{
@@ -25,31 +29,72 @@ use crate::{
     prometheus::Exporter,
 };
 
-/// Runs `script` and returns what is known of the run.
-pub(crate) fn run(script: &Path, flags: &RunFlags, console: &mut Console) -> Result<LoadDetails> {
-    let (voice, speak) = Voice::new();
-    let source = Source {
-        path: script.to_owned(),
-        env: flags.variables()?,
-        console: speak,
-        memory_limit: flags.memory_limit << 20,
-    };
-    let loaded = Test::load(source);
-    voice.pass_on(console);
-    let test = loaded.map_err(|err| failure(script, err))?;
-    let (over, over_json) = flags.options()?;
-    for name in test.options.unknown() {
+/// A script that was loaded, with the options that hold for it.
+pub(crate) struct Loaded {
+    test: Test,
+    voice: Voice,
+    options: Options,
+    options_json: Value,
+}
+
+impl Loaded {
+    /// Loads `script`, which runs what stands outside its functions.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it cannot be used, or a flag cannot.
+    pub(crate) fn new(script: &Path, flags: &RunFlags, console: &Console) -> Result<Self> {
+        let own = &flags.k6_flags.console_output;
+        let own = own.as_ref().map(|path| {
+            File::create(path).with_context(|| format!("cannot write `{}`", path.display()))
+        });
+        let (voice, speak) = Voice::new(own.transpose()?);
+        let source = Source {
+            path: script.to_owned(),
+            env: flags.variables()?,
+            console: speak,
+            memory_limit: flags.memory_limit << 20,
+        };
+        let loaded = Test::load(source);
+        voice.pass_on(console);
+        let test = loaded.map_err(|err| failure(script, err))?;
+        let (over, over_json) = flags.options()?;
+        let mut options = test.options.clone();
+        let mut options_json = test.raw_options.clone();
+        if let Some((file, file_json)) = flags.file_options()? {
+            options = file.overridden_by(options);
+            options_json = merged(&file_json, &options_json);
+        }
+        Ok(Self {
+            options: options.overridden_by(over),
+            options_json: merged(&options_json, &over_json),
+            test,
+            voice,
+        })
+    }
+
+    /// Returns the first option that only the real k6 has.
+    pub(crate) fn foreign(&self) -> Option<String> {
+        self.options.foreign().first().map(|it| (*it).to_owned())
+    }
+}
+
+/// Runs a script and returns what is known of the run.
+pub(crate) fn run(
+    loaded: Loaded,
+    script: &Path,
+    flags: &RunFlags,
+    console: &mut Console,
+) -> Result<LoadDetails> {
+    let Loaded {
+        test,
+        voice,
+        options,
+        options_json,
+    } = loaded;
+    for name in options.unknown() {
         console.warn(&format!("there is no option `{name}`; it changes nothing"));
     }
-    if let Some(name) = test.options.foreign().first() {
-        let message = format!("the option `{name}` needs the real k6");
-        return Err(Failure::usage(message)
-            .kind_of("unsupported")
-            .hint("k6-run --engine k6")
-            .into());
-    }
-    let options = test.options.clone().overridden_by(over);
-    let options_json = merged(&test.raw_options, &over_json);
     for name in options.summary_trend_stats.iter().flatten() {
         summary::statistic(&mut autoscaleops_k6_engine::metrics::Trend::default(), name)
             .map_err(Failure::usage)?;
@@ -93,25 +138,41 @@ pub(crate) fn run(script: &Path, flags: &RunFlags, console: &mut Console) -> Res
             timeline.advance(status, totals);
             timeline.tell(status, console, bar.as_ref());
         };
+    let (lines, fault) = lines(flags)?;
     let settings = Settings {
         options,
         options_json,
         user_agent: format!("k6-run/{VERSION}"),
-        authorities: flags.ca_file.clone(),
+        network: Network {
+            authorities: flags.ca_file.clone(),
+            proxies: Proxies::read(&config::env).map_err(Failure::usage)?,
+        },
         workers,
-        lines: lines(flags)?,
+        lines,
         stop: &stop::requested,
         progress: &mut progress,
     };
-    let for_script = |finished: &mut Finished| summary::for_script(finished, &shape).to_string();
+    let machine = flags.is_machine_readable();
+    let name = script.display().to_string();
+    let version = format!("{VERSION}+k6-run");
+    let for_script = |finished: &mut Finished| {
+        if machine {
+            summary::machine_readable(finished, &shape, &name, &version).to_string()
+        } else {
+            summary::for_script(finished, &shape).to_string()
+        }
+    };
     let finished = test.run(settings, &for_script);
     drop(bar);
     voice.close(console);
     let mut finished = finished.map_err(|err| failure(script, err))?;
     if let Some(path) = &flags.k6_flags.summary_export {
-        let exported = serde_json::to_string_pretty(&summary::export(&mut finished, &shape))?;
-        file::replace(path, exported.as_bytes())
-            .with_context(|| format!("cannot write `{}`", path.display()))?;
+        let exported = if machine {
+            summary::machine_readable(&mut finished, &shape, &name, &version)
+        } else {
+            summary::export(&mut finished, &shape)
+        };
+        export(path, &exported)?;
     }
     let mut details = details(
         script,
@@ -121,7 +182,10 @@ pub(crate) fn run(script: &Path, flags: &RunFlags, console: &mut Console) -> Res
         flags.fail_on_saturation,
     );
     details.timeline = timeline.points;
-    if !flags.k6_flags.no_summary {
+    if let Some(fault) = fault.get() {
+        details.warnings.push(fault.clone());
+    }
+    if !flags.k6_flags.leaves_out_summary() {
         details.text = texts(&mut finished, &shape, console)?;
     }
     Ok(details)
@@ -166,17 +230,75 @@ fn place(text: &str, script: &Path) -> Option<(usize, usize)> {
     })
 }
 
-fn lines(flags: &RunFlags) -> Result<Option<Box<dyn Write + Send>>> {
-    let path = flags
-        .k6_flags
-        .out
+/// Writes a summary export, indented as k6 indents it.
+pub(crate) fn export(path: &Path, exported: &Value) -> Result<()> {
+    let mut text = Vec::new();
+    let form = serde_json::ser::PrettyFormatter::with_indent(b"    ");
+    exported.serialize(&mut serde_json::Serializer::with_formatter(&mut text, form))?;
+    file::replace(path, &text).with_context(|| format!("cannot write `{}`", path.display()))
+}
+
+/// A file for samples that remembers why it could not be written.
+struct Samples {
+    path: String,
+    file: BufWriter<File>,
+    fault: Arc<OnceLock<String>>,
+}
+
+impl Samples {
+    fn remember<T>(&self, result: io::Result<T>) -> io::Result<T> {
+        result.inspect_err(|err| {
+            let message = format!("`{}` is not complete: {err}", self.path);
+            let _ = self.fault.set(message);
+        })
+    }
+}
+
+impl Write for Samples {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes);
+        self.remember(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.file.flush();
+        self.remember(flushed)
+    }
+}
+
+impl Drop for Samples {
+    fn drop(&mut self) {
+        let _ = self.flush();
+    }
+}
+
+type Lines = Option<Box<dyn Write + Send>>;
+
+fn lines(flags: &RunFlags) -> Result<(Lines, Arc<OnceLock<String>>)> {
+    let fault = Arc::default();
+    let outputs = &flags.k6_flags.out;
+    let mut paths = outputs
         .iter()
-        .find_map(|it| it.strip_prefix("json="));
-    let Some(path) = path else {
-        return Ok(None);
+        .filter(|it| it.split('=').next() == Some("json"));
+    let Some(output) = paths.next() else {
+        return Ok((None, fault));
     };
+    if paths.next().is_some() {
+        return Err(Failure::usage("`--out json=FILE` can be given once").into());
+    }
+    let path = output.split_once('=').map_or("", |it| it.1);
+    if path.is_empty() || path == "-" {
+        return Err(Failure::usage(format!("`--out {output}` names no file"))
+            .hint("standard output carries the result: --out json=FILE")
+            .into());
+    }
     let file = File::create(path).with_context(|| format!("cannot write `{path}`"))?;
-    Ok(Some(Box::new(BufWriter::new(file))))
+    let samples = Samples {
+        path: path.to_owned(),
+        file: BufWriter::new(file),
+        fault: Arc::clone(&fault),
+    };
+    Ok((Some(Box::new(samples)), fault))
 }
 
 fn details(

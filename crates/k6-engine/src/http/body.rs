@@ -1,6 +1,6 @@
 //! Bodies: the framing of HTTP/1.1, and compression.
 
-use std::io::Read as _;
+use std::io::Read;
 
 use super::HttpError;
 
@@ -94,44 +94,61 @@ fn size(line: &[u8]) -> Option<u64> {
 pub(super) fn decompress(body: Vec<u8>, encoding: &str) -> Result<Vec<u8>, HttpError> {
     let mut body = body;
     for name in encoding.rsplit(',') {
-        let mut plain = Vec::new();
-        let limit = LIMIT as u64;
-        let read = match name.trim().to_ascii_lowercase().as_str() {
-            "" | "identity" => continue,
-            _ if body.is_empty() => continue,
-            "gzip" | "x-gzip" => flate2::read::MultiGzDecoder::new(&body[..])
-                .take(limit)
-                .read_to_end(&mut plain),
-            "deflate" => {
-                let zlib = flate2::read::ZlibDecoder::new(&body[..])
-                    .take(limit)
-                    .read_to_end(&mut plain);
-                if let Ok(length) = zlib {
-                    Ok(length)
-                } else {
-                    plain.clear();
-                    flate2::read::DeflateDecoder::new(&body[..])
-                        .take(limit)
-                        .read_to_end(&mut plain)
-                }
-            }
-            other => {
-                return Err(HttpError::new(
-                    1701,
-                    format!("unsupported compression type {other}"),
-                ));
-            }
-        };
-        read.map_err(|err| HttpError::new(1701, format!("decompression failed: {err}")))?;
-        body = plain;
+        let name = name.trim().to_ascii_lowercase();
+        if matches!(name.as_str(), "" | "identity") || body.is_empty() {
+            continue;
+        }
+        body = expand(&body, &name)
+            .map_err(|err| HttpError::new(1701, format!("decompression failed: {err}")))?
+            .ok_or_else(|| HttpError::new(1701, format!("unsupported compression type {name}")))?;
     }
     Ok(body)
 }
 
+fn expand(body: &[u8], name: &str) -> std::io::Result<Option<Vec<u8>>> {
+    let all = |reader: &mut dyn Read| {
+        let mut plain = Vec::new();
+        reader.take(LIMIT as u64).read_to_end(&mut plain)?;
+        Ok(plain)
+    };
+    let plain = match name {
+        "gzip" | "x-gzip" => all(&mut flate2::read::MultiGzDecoder::new(body)),
+        "deflate" => all(&mut flate2::read::ZlibDecoder::new(body))
+            .or_else(|_: std::io::Error| all(&mut flate2::read::DeflateDecoder::new(body))),
+        "br" => all(&mut brotli::Decompressor::new(body, 4_096)),
+        "zstd" => ruzstd::decoding::StreamingDecoder::new(body)
+            .map_err(std::io::Error::other)
+            .and_then(|mut reader| all(&mut reader)),
+        _ => return Ok(None),
+    };
+    plain.map(Some)
+}
+
+/// Compresses a body as `name` says: `gzip`, `deflate`, `br` or `zstd`.
+pub(crate) fn compress(body: Vec<u8>, name: &str) -> Result<Vec<u8>, String> {
+    let level = flate2::Compression::default();
+    let all = |reader: &mut dyn Read| {
+        let mut small = Vec::new();
+        reader
+            .read_to_end(&mut small)
+            .map_err(|err| err.to_string())?;
+        Ok(small)
+    };
+    match name {
+        "gzip" => all(&mut flate2::read::GzEncoder::new(&body[..], level)),
+        "deflate" => all(&mut flate2::read::ZlibEncoder::new(&body[..], level)),
+        // Quality 6 and the largest window, the defaults of brotli's libraries for content made on the fly.
+        "br" => all(&mut brotli::CompressorReader::new(&body[..], 4_096, 6, 22)),
+        "zstd" => Ok(ruzstd::encoding::compress_to_vec(
+            &body[..],
+            ruzstd::encoding::CompressionLevel::Fastest,
+        )),
+        other => Err(format!("unknown compression algorithm {other}")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
-
     use super::*;
 
     #[test]
@@ -165,14 +182,31 @@ mod tests {
 
     #[test]
     fn compression_is_undone_in_the_reverse_order() {
-        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        gzip.write_all(b"hello").unwrap();
-        let once = gzip.finish().unwrap();
-        let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
-        zlib.write_all(&once).unwrap();
-        let twice = zlib.finish().unwrap();
-        assert_eq!(decompress(once, "gzip").unwrap(), b"hello");
-        assert_eq!(decompress(twice, "gzip, deflate").unwrap(), b"hello");
-        assert!(decompress(b"no gzip".to_vec(), "gzip").is_err());
+        let text = b"hello hello hello hello".to_vec();
+        for name in ["gzip", "deflate", "br", "zstd"] {
+            let once = compress(text.clone(), name).unwrap();
+            assert_ne!(once, text);
+            assert_eq!(decompress(once.clone(), name).unwrap(), text, "{name}");
+            let twice = compress(once, "gzip").unwrap();
+            assert_eq!(decompress(twice, &format!("{name}, gzip")).unwrap(), text);
+            assert_eq!(
+                decompress(b"nothing like it".to_vec(), name)
+                    .unwrap_err()
+                    .code,
+                1701
+            );
+        }
+        assert!(compress(text.clone(), "lzw").is_err());
+        assert!(decompress(text, "lzw").is_err());
+    }
+
+    #[test]
+    fn raw_deflate_is_taken_for_deflate() {
+        let mut raw = Vec::new();
+        let level = flate2::Compression::fast();
+        flate2::read::DeflateEncoder::new(&b"hello"[..], level)
+            .read_to_end(&mut raw)
+            .unwrap();
+        assert_eq!(decompress(raw, "deflate").unwrap(), b"hello");
     }
 }

@@ -2,52 +2,32 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{BTreeMap, HashMap},
-    fmt::Write as _,
-    net::{IpAddr, SocketAddr},
     rc::Rc,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Instant,
 };
 
-use base64::Engine as _;
-use rustls::pki_types::ServerName;
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 use url::Url;
 
 use super::{
-    BodyKind, HttpError, Jar, Pool, Request, Response, Timings, Tls, body,
-    exchange::{Answer, exchange},
-    millis,
-    pool::{Connection, Key},
-    stream::Stream,
+    BodyKind, HttpError, Jar, Pool, Request, Response, Shared, Timings, body,
+    connect::{Offer, connect, key_of},
+    exchange::{Answer, Broken, exchange},
+    h2::Multiplexed,
+    head, millis,
+    pool::{Channel, Connection, Key},
+    stream::{Peer, Traffic},
 };
-
-/// What all clients of a run share.
-pub struct Shared {
-    /// Whom to trust.
-    pub tls: Tls,
-    /// What stands in `User-Agent`.
-    pub user_agent: String,
-    /// Whether every request gets a connection of its own.
-    pub no_reuse: bool,
-    /// Names that lead elsewhere.
-    pub hosts: BTreeMap<String, String>,
-    /// Names that are not called: `*.example.org` or whole.
-    pub blocked: Vec<String>,
-    /// Addresses that have been looked up.
-    pub resolved: Mutex<HashMap<String, Vec<IpAddr>>>,
-}
 
 /// The HTTP client of a virtual user.
 pub struct Client {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     pool: RefCell<Pool>,
+    pub(super) traffic: Traffic,
     /// Bytes written since they were last asked for.
-    pub sent: Cell<u64>,
+    pub sent: Rc<Cell<u64>>,
     /// Bytes read since they were last asked for.
-    pub received: Cell<u64>,
+    pub received: Rc<Cell<u64>>,
 }
 
 /// What is told of every request that was made, redirects included.
@@ -56,11 +36,13 @@ pub type Hop<'a> = &'a dyn Fn(&Response);
 impl Client {
     /// Returns a client without connections.
     pub fn new(shared: Arc<Shared>) -> Self {
+        let traffic = Traffic::default();
         Self {
             shared,
             pool: RefCell::default(),
-            sent: Cell::new(0),
-            received: Cell::new(0),
+            sent: Rc::clone(&traffic.sent),
+            received: Rc::clone(&traffic.received),
+            traffic,
         }
     }
 
@@ -157,239 +139,133 @@ impl Client {
             Ok(key) => key,
             Err(err) => return failed(&request.method, &request.url, err),
         };
-        let cookies = cookies(request, jar);
-        let head = self.head(request, &cookies);
+        let cookies = head::cookies(request, jar);
+        let mut fields = head::fields(request, &self.shared.user_agent, &cookies);
+        if self.shared.no_reuse {
+            fields.push(("Connection".to_owned(), "close".to_owned()));
+        }
         let began = Instant::now();
         let mut fresh_only = self.shared.no_reuse;
-        loop {
+        let (mut response, peer) = loop {
             let mut timings = Timings::default();
-            let idle = if fresh_only {
-                None
-            } else {
-                self.pool.borrow_mut().take(&key)
-            };
-            let mut connection = match idle {
-                Some(connection) => connection,
-                None => match self.connect(key.clone(), &mut timings).await {
-                    Ok(connection) => connection,
-                    Err(err) => {
-                        let mut response = failed(&request.method, &request.url, err);
-                        response.timings = timings;
-                        response.sent_headers = sent(request, &self.shared.user_agent);
-                        response.sent_cookies = cookies;
-                        response.sent_body.clone_from(&request.body);
-                        return response;
-                    }
-                },
+            let channel = match self.channel(&key, fresh_only, &mut timings).await {
+                Ok(channel) => channel,
+                Err(err) => {
+                    let mut response = failed(&request.method, &request.url, err);
+                    response.timings = timings;
+                    break (response, Peer::default());
+                }
             };
             timings.blocked = millis(began, Instant::now());
-            let keep = request.body_kind != BodyKind::None;
-            let is_head = request.method == "HEAD";
-            let done = exchange(
-                &mut connection,
-                head.as_bytes(),
-                &request.body,
-                is_head,
-                keep,
-                &mut timings,
-            )
-            .await;
+            let (done, peer, reused) = self.through(channel, request, &fields, &mut timings).await;
             match done {
                 Ok(answer) => {
-                    self.sent.set(self.sent.get() + answer.sent);
-                    self.received.set(self.received.get() + answer.received);
                     if let Some(jar) = jar {
                         let mut jar = jar.borrow_mut();
                         for header in answer.headers.iter().filter(|it| it.0 == "Set-Cookie") {
                             jar.store(&request.url, &header.1);
                         }
                     }
-                    let (tls_version, tls_cipher) = connection.stream.tls();
-                    let remote = connection.stream.peer();
-                    if answer.keep_alive && !self.shared.no_reuse {
-                        self.pool.borrow_mut().put(connection);
-                    }
-                    let mut response = finished(request, answer, timings);
-                    response.tls_version = tls_version;
-                    response.tls_cipher = tls_cipher;
-                    response.remote = remote;
-                    response.sent_headers = sent(request, &self.shared.user_agent);
-                    response.sent_cookies = cookies;
-                    response.sent_body.clone_from(&request.body);
-                    return response;
+                    break (finished(request, answer, timings), peer);
                 }
                 // The server closed an idle connection while we took it: another try is no second request.
-                Err(broken) if broken.untouched && connection.reused => fresh_only = true,
+                Err(broken) if broken.untouched && reused => fresh_only = true,
                 Err(broken) => {
-                    self.sent.set(self.sent.get() + head.len() as u64);
                     let mut response = failed(&request.method, &request.url, broken.error);
                     response.timings = timings;
-                    response.remote = connection.stream.peer();
-                    response.sent_headers = sent(request, &self.shared.user_agent);
-                    response.sent_cookies = cookies;
-                    response.sent_body.clone_from(&request.body);
-                    return response;
+                    break (response, peer);
                 }
             }
+        };
+        response.remote = peer.address;
+        if response.status > 0 {
+            response.tls_version = peer.version;
+            response.tls_cipher = peer.cipher;
         }
+        response.sent_headers = head::sent(request, &self.shared.user_agent);
+        response.sent_cookies = cookies;
+        response.sent_body.clone_from(&request.body);
+        response
     }
 
-    fn head(&self, request: &Request, cookies: &[(String, String)]) -> String {
-        let mut head = String::with_capacity(256);
-        let url = &request.url;
-        let given = |name: &str| {
-            request
-                .headers
-                .iter()
-                .find(|it| it.0 == name)
-                .map(|it| it.1.as_str())
-        };
-        head.push_str(&request.method);
-        head.push(' ');
-        head.push_str(if url.path().is_empty() {
-            "/"
-        } else {
-            url.path()
-        });
-        if let Some(query) = url.query() {
-            head.push('?');
-            head.push_str(query);
+    /// Returns an idle connection, a share in one, or a new one.
+    async fn channel(
+        &self,
+        key: &Key,
+        fresh_only: bool,
+        timings: &mut Timings,
+    ) -> Result<Channel, HttpError> {
+        if !fresh_only && let Some(channel) = self.pool.borrow_mut().take(key) {
+            return Ok(channel);
         }
-        head.push_str(" HTTP/1.1\r\nHost: ");
-        match (given("Host"), url.port()) {
-            (Some(host), _) => head.push_str(host),
-            (None, Some(port)) => {
-                let _ = write!(head, "{}:{port}", url.host_str().unwrap_or_default());
+        let (stream, by_proxy) =
+            connect(&self.shared, key, Offer::Any, &self.traffic, timings).await?;
+        if stream.speaks_h2() {
+            let connection = Multiplexed::open(stream).await?;
+            if !self.shared.no_reuse {
+                self.pool.borrow_mut().share(key, &connection);
             }
-            (None, None) => head.push_str(url.host_str().unwrap_or_default()),
+            return Ok(Channel::Many(connection));
         }
-        head.push_str("\r\nUser-Agent: ");
-        head.push_str(given("User-Agent").unwrap_or(&self.shared.user_agent));
-        let has_body =
-            !request.body.is_empty() || matches!(request.method.as_str(), "POST" | "PUT" | "PATCH");
-        if has_body {
-            let _ = write!(head, "\r\nContent-Length: {}", request.body.len());
-        }
-        if let Some((user, password)) = &request.basic {
-            let text =
-                base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
-            let _ = write!(head, "\r\nAuthorization: Basic {text}");
-        }
-        for (name, value) in &request.headers {
-            if matches!(name.as_str(), "Host" | "User-Agent" | "Content-Length") {
-                continue;
-            }
-            head.push_str("\r\n");
-            head.push_str(name);
-            head.push_str(": ");
-            // A line break in a value would begin another header.
-            head.extend(value.chars().filter(|it| *it != '\r' && *it != '\n'));
-        }
-        for (place, (name, value)) in cookies.iter().enumerate() {
-            head.push_str(if place == 0 { "\r\nCookie: " } else { "; " });
-            head.extend(
-                format_args!("{name}={value}")
-                    .to_string()
-                    .chars()
-                    .filter(|it| !it.is_control()),
-            );
-        }
-        if self.shared.no_reuse {
-            head.push_str("\r\nConnection: close");
-        }
-        head.push_str("\r\n\r\n");
-        head
-    }
-
-    async fn connect(&self, key: Key, timings: &mut Timings) -> Result<Connection, HttpError> {
-        let addresses = self.resolve(&key).await?;
-        let began = Instant::now();
-        let mut last = HttpError::new(1101, format!("lookup {}: no such host", key.host));
-        let mut tcp = None;
-        for address in addresses {
-            match TcpStream::connect(address).await {
-                Ok(stream) => {
-                    tcp = Some(stream);
-                    break;
-                }
-                Err(err) => last = HttpError::of_connect(&err),
-            }
-        }
-        let tcp = tcp.ok_or(last)?;
-        let _ = tcp.set_nodelay(true);
-        let connected = Instant::now();
-        timings.connecting = millis(began, connected);
-        let stream = if key.tls {
-            let name = ServerName::try_from(key.host.trim_matches(['[', ']']).to_owned())
-                .map_err(|err| HttpError::new(1300, err.to_string()))?;
-            let connector = TlsConnector::from(Arc::clone(&self.shared.tls));
-            let tls = connector
-                .connect(name, tcp)
-                .await
-                .map_err(|err| tls_error(&err))?;
-            timings.tls = millis(connected, Instant::now());
-            Stream::Tls(Box::new(tls))
-        } else {
-            Stream::Plain(tcp)
-        };
-        Ok(Connection {
-            key,
+        Ok(Channel::One(Connection {
+            key: key.clone(),
             stream,
             buffer: Vec::new(),
             reused: false,
-        })
+            by_proxy,
+        }))
     }
 
-    async fn resolve(&self, key: &Key) -> Result<Vec<SocketAddr>, HttpError> {
-        let host = key.host.trim_matches(['[', ']']);
-        if self.shared.blocked.iter().any(|it| blocks(it, host)) {
-            return Err(HttpError::new(
-                1111,
-                format!("hostname ({host}) is in a blocked pattern"),
-            ));
+    /// Makes a request over a connection. Returns also who answered, and whether others had asked before.
+    async fn through(
+        &self,
+        channel: Channel,
+        request: &Request,
+        fields: &[(String, String)],
+        timings: &mut Timings,
+    ) -> (Result<Answer, Broken>, Peer, bool) {
+        let keep = request.body_kind != BodyKind::None;
+        let is_head = request.method == "HEAD";
+        match channel {
+            Channel::Many(share) => {
+                let done = share.exchange(request, fields, keep, timings).await;
+                if done.as_ref().is_err_and(|it| it.untouched) {
+                    self.pool.borrow_mut().forget(&share);
+                }
+                (done, share.peer().clone(), share.reused)
+            }
+            Channel::One(mut connection) => {
+                let mut head = head::text(request, fields, connection.by_proxy);
+                if connection.by_proxy {
+                    self.authorize(&mut head, &connection.key);
+                }
+                let peer = connection.stream.peer();
+                let reused = connection.reused;
+                let body = &request.body;
+                let done = exchange(
+                    &mut connection,
+                    head.as_bytes(),
+                    body,
+                    is_head,
+                    keep,
+                    timings,
+                )
+                .await;
+                if done.as_ref().is_ok_and(|it| it.keep_alive) && !self.shared.no_reuse {
+                    self.pool.borrow_mut().put(connection);
+                }
+                (done, peer, reused)
+            }
         }
-        let with_port = format!("{host}:{}", key.port);
-        let elsewhere = if self.shared.hosts.is_empty() {
-            None
-        } else {
-            self.shared
-                .hosts
-                .get(&with_port)
-                .or_else(|| self.shared.hosts.get(host))
-        };
-        let (host, port) = match elsewhere {
-            Some(target) => match target.parse::<SocketAddr>() {
-                Ok(address) => return Ok(vec![address]),
-                Err(_) => (target.as_str(), key.port),
-            },
-            None => (host, key.port),
-        };
-        if let Ok(address) = host.parse::<IpAddr>() {
-            return Ok(vec![SocketAddr::new(address, port)]);
+    }
+
+    /// Adds what a proxy wants to know, which is nobody else's business.
+    fn authorize(&self, head: &mut String, key: &Key) {
+        let proxy = self.shared.proxies.between(key.tls, &key.host, key.port);
+        if let Some(text) = proxy.and_then(|it| it.authorization.as_ref()) {
+            head.truncate(head.len() - 2);
+            head.push_str(&format!("Proxy-Authorization: {text}\r\n\r\n"));
         }
-        let known = || {
-            self.shared
-                .resolved
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-        };
-        let cached = known().get(host).cloned();
-        let addresses = if let Some(addresses) = cached {
-            addresses
-        } else {
-            let found = tokio::net::lookup_host((host, port))
-                .await
-                .map_err(|_| HttpError::new(1101, format!("lookup {host}: no such host")))?;
-            let mut addresses: Vec<IpAddr> = found.map(|it| it.ip()).collect();
-            // IPv4 first, as k6 does.
-            addresses.sort_by_key(IpAddr::is_ipv6);
-            known().insert(host.to_owned(), addresses.clone());
-            addresses
-        };
-        Ok(addresses
-            .into_iter()
-            .map(|it| SocketAddr::new(it, port))
-            .collect())
     }
 }
 
@@ -416,75 +292,6 @@ fn unpack(response: &mut Response) {
     }
 }
 
-fn blocks(pattern: &str, host: &str) -> bool {
-    match pattern.strip_prefix('*') {
-        Some(rest) => host.ends_with(rest),
-        None => host == pattern,
-    }
-}
-
-fn tls_error(err: &std::io::Error) -> HttpError {
-    let inner = err
-        .get_ref()
-        .and_then(|it| it.downcast_ref::<rustls::Error>());
-    match inner {
-        Some(rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer)) => {
-            HttpError::new(1310, "x509: unknown certificate authority")
-        }
-        Some(rustls::Error::InvalidCertificate(
-            rustls::CertificateError::NotValidForName
-            | rustls::CertificateError::NotValidForNameContext { .. },
-        )) => HttpError::new(1311, "x509: certificate doesn't match hostname"),
-        Some(other) => HttpError::new(1300, format!("tls: {other}")),
-        None => HttpError::of_io("tls", err),
-    }
-}
-
-fn key_of(url: &Url) -> Result<Key, HttpError> {
-    let tls = match url.scheme() {
-        "http" => false,
-        "https" => true,
-        other => {
-            return Err(HttpError::new(
-                1020,
-                format!("unsupported protocol scheme \"{other}\""),
-            ));
-        }
-    };
-    let host = url.host_str().filter(|it| !it.is_empty());
-    Ok(Key {
-        tls,
-        host: host
-            .ok_or_else(|| HttpError::new(1020, "no host in the address"))?
-            .to_owned(),
-        port: url.port().unwrap_or(if tls { 443 } else { 80 }),
-    })
-}
-
-fn cookies(request: &Request, jar: Option<&RefCell<Jar>>) -> Vec<(String, String)> {
-    let mut cookies: Vec<(String, String)> = request
-        .cookies
-        .iter()
-        .map(|it| (it.0.clone(), it.1.clone()))
-        .collect();
-    if let Some(jar) = jar {
-        for (name, value) in jar.borrow().matching(&request.url) {
-            if !request.cookies.iter().any(|it| it.0 == name && it.2) {
-                cookies.push((name, value));
-            }
-        }
-    }
-    cookies
-}
-
-fn sent(request: &Request, user_agent: &str) -> Vec<(String, String)> {
-    let mut headers = request.headers.clone();
-    if !headers.iter().any(|it| it.0 == "User-Agent") {
-        headers.push(("User-Agent".to_owned(), user_agent.to_owned()));
-    }
-    headers
-}
-
 fn redirect(request: &Request, response: &Response) -> Option<Url> {
     if !matches!(response.status, 301 | 302 | 303 | 307 | 308) {
         return None;
@@ -509,11 +316,7 @@ fn finished(request: &Request, answer: Answer, timings: Timings) -> Response {
         method: request.method.clone(),
         status: answer.status,
         status_text: format!("{} {}", answer.status, answer.reason),
-        proto: if answer.http10 {
-            "HTTP/1.0"
-        } else {
-            "HTTP/1.1"
-        },
+        proto: answer.proto,
         headers: answer.headers,
         body: answer.body,
         body_kind: request.body_kind,

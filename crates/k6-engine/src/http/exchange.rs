@@ -21,10 +21,9 @@ pub(super) struct Answer {
     pub(super) reason: String,
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: Vec<u8>,
-    pub(super) http10: bool,
+    /// `HTTP/1.0`, `HTTP/1.1` or `HTTP/2.0`.
+    pub(super) proto: &'static str,
     pub(super) keep_alive: bool,
-    pub(super) sent: u64,
-    pub(super) received: u64,
 }
 
 /// What went wrong, and whether the server may have begun to answer.
@@ -47,10 +46,7 @@ pub(super) async fn exchange(
     let written = write(connection, head, body).await;
     let wrote = Instant::now();
     timings.sending = millis(began, wrote);
-    let mut answer = Answer {
-        sent: (head.len() + body.len()) as u64,
-        ..Answer::default()
-    };
+    let mut answer = Answer::default();
     let mut reader = Reader {
         connection,
         received: 0,
@@ -61,7 +57,6 @@ pub(super) async fn exchange(
     let done = Instant::now();
     timings.waiting = millis(wrote, first.unwrap_or(done));
     timings.receiving = first.map_or(0.0, |it| millis(it.max(wrote), done));
-    answer.received = received;
     match (read, written) {
         (Ok(()), _) => Ok(answer),
         // A server that answers and closes before it has read everything is heard out first.
@@ -238,8 +233,12 @@ fn head(
             .reason
             .unwrap_or_default()
             .clone_into(&mut answer.reason);
-        answer.http10 = parsed.version == Some(0);
-        answer.keep_alive = !answer.http10;
+        answer.keep_alive = parsed.version != Some(0);
+        answer.proto = if answer.keep_alive {
+            "HTTP/1.1"
+        } else {
+            "HTTP/1.0"
+        };
         let mut framing = Framing::UntilClose;
         answer.headers.reserve(parsed.headers.len());
         for header in parsed.headers.iter() {

@@ -1,6 +1,6 @@
-//! The idle connections of a virtual user.
+//! The connections of a virtual user: idle ones, and those that several requests share.
 
-use super::stream::Stream;
+use super::{h2::Multiplexed, stream::Stream};
 
 /// Whom a connection leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,24 +16,39 @@ pub(super) struct Connection {
     pub(super) stream: Stream,
     pub(super) buffer: Vec<u8>,
     pub(super) reused: bool,
+    /// Whether a proxy stands between that reads requests itself.
+    pub(super) by_proxy: bool,
 }
 
-/// The idle connections of a virtual user, the last used first.
+/// A connection, or a share in one.
+pub(super) enum Channel {
+    /// HTTP/1.1: one request at a time.
+    One(Connection),
+    /// HTTP/2: many at once.
+    Many(Multiplexed),
+}
+
+/// The connections of a virtual user, the last used first.
 #[derive(Default)]
 pub struct Pool {
     idle: Vec<Connection>,
+    shared: Vec<(Key, Multiplexed)>,
 }
 
 /// k6 keeps this many.
 const LIMIT: usize = 20;
 
 impl Pool {
-    pub(super) fn take(&mut self, key: &Key) -> Option<Connection> {
+    pub(super) fn take(&mut self, key: &Key) -> Option<Channel> {
+        self.shared.retain(|it| it.1.is_alive());
+        if let Some((_, share)) = self.shared.iter().find(|it| it.0 == *key) {
+            return Some(Channel::Many(share.again()));
+        }
         while let Some(at) = self.idle.iter().rposition(|it| it.key == *key) {
             let mut connection = self.idle.swap_remove(at);
             if connection.stream.is_alive() {
                 connection.reused = true;
-                return Some(connection);
+                return Some(Channel::One(connection));
             }
         }
         None
@@ -46,8 +61,22 @@ impl Pool {
         self.idle.push(connection);
     }
 
-    /// Closes all connections.
+    /// Lets later requests have a share in a connection.
+    pub(super) fn share(&mut self, key: &Key, connection: &Multiplexed) {
+        if self.shared.len() >= LIMIT {
+            self.shared.remove(0);
+        }
+        self.shared.push((key.clone(), connection.again()));
+    }
+
+    /// Gives up a connection that several requests share.
+    pub(super) fn forget(&mut self, connection: &Multiplexed) {
+        self.shared.retain(|it| !it.1.is_same(connection));
+    }
+
+    /// Closes all connections that no request uses.
     pub fn clear(&mut self) {
         self.idle.clear();
+        self.shared.clear();
     }
 }

@@ -1,13 +1,13 @@
 //! `k6/http`: what a script asks for becomes a request.
 
-use std::{cell::RefCell, io::Write as _, rc::Rc, time::Duration};
+use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use rquickjs::{Array, Coerced, Ctx, Function, IntoJs as _, Object, Result, Value};
 use url::Url;
 
 use super::{Native, bytes, checks, given, interrupted, response, text, text_at, throw, undefined};
 use crate::{
-    http::{Attributes, BodyKind, Jar, Request, Response, canonical},
+    http::{self, Attributes, BodyKind, Jar, Request, Response, canonical},
     js::{
         Level, Phase, Vu,
         fiber::{Call, Input, Op, perform},
@@ -289,18 +289,10 @@ fn credentials(url: &Url) -> Option<(String, String)> {
     if url.username().is_empty() && url.password().is_none() {
         return None;
     }
-    let plain = |text: &str| percent(text);
     Some((
-        plain(url.username()),
-        plain(url.password().unwrap_or_default()),
+        http::unescaped(url.username()),
+        http::unescaped(url.password().unwrap_or_default()),
     ))
-}
-
-fn percent(text: &str) -> String {
-    url::form_urlencoded::parse(text.replace('+', "%2B").as_bytes())
-        .next()
-        .map(|it| it.0.into_owned())
-        .unwrap_or_default()
 }
 
 fn read_params<'js>(
@@ -426,30 +418,13 @@ fn read_body<'js>(ctx: &Ctx<'js>, body: &Value<'js>, request: &mut Request) -> R
     Ok(())
 }
 
+/// Compresses the body as the parameter `compression` asks for.
 fn compress(ctx: &Ctx<'_>, request: &mut Request, algorithms: &str) -> Result<()> {
-    let level = flate2::Compression::default();
-    for name in algorithms.split(',').map(str::trim) {
-        let failed = |err: std::io::Error| throw(ctx, &err.to_string());
-        request.body = match name {
-            "gzip" => {
-                let mut writer = flate2::write::GzEncoder::new(Vec::new(), level);
-                writer.write_all(&request.body).map_err(failed)?;
-                writer.finish().map_err(failed)?
-            }
-            "deflate" => {
-                let mut writer = flate2::write::ZlibEncoder::new(Vec::new(), level);
-                writer.write_all(&request.body).map_err(failed)?;
-                writer.finish().map_err(failed)?
-            }
-            other => {
-                return Err(throw(
-                    ctx,
-                    &format!("unknown compression algorithm {other}"),
-                ));
-            }
-        };
-    }
     let listed: Vec<&str> = algorithms.split(',').map(str::trim).collect();
+    for name in &listed {
+        let body = std::mem::take(&mut request.body);
+        request.body = http::compress(body, name).map_err(|err| throw(ctx, &err))?;
+    }
     request
         .headers
         .push(("Content-Encoding".to_owned(), listed.join(", ")));
