@@ -206,64 +206,82 @@ pub fn for_script(finished: &mut Finished, shape: &Shape) -> Value {
 }
 
 /// Returns the summary in the shape `1.0.0` that newer versions of k6 write for programs.
-pub fn machine_readable(finished: &mut Finished, shape: &Shape, script: &str) -> Value {
-    let stats: Vec<String> = ["avg", "max", "med", "min", "p(90)", "p(95)"]
-        .iter()
-        .map(|it| (*it).to_owned())
-        .collect();
-    let shape = Shape {
-        trend_stats: stats,
-        ..shape.clone()
-    };
-    let metrics: Vec<Value> = rows(finished, &shape)
-        .into_iter()
-        .map(|row| {
-            let find = |name: &str| {
-                row.values
-                    .iter()
-                    .find(|it| it.0 == name)
-                    .map_or(0.0, |it| it.1)
-            };
-            let values: Value = match row.kind {
-                Kind::Counter => json!({"count": number(find("count"))}),
-                Kind::Rate => json!({
-                    "matches": number(find("passes")),
-                    "total": number(find("passes") + find("fails")),
-                    "rate": number(find("rate")),
-                }),
-                _ => row
-                    .values
-                    .iter()
-                    .map(|(name, value)| (name.clone(), number(*value)))
-                    .collect::<Map<_, _>>()
-                    .into(),
-            };
-            json!({"name": row.name, "type": row.kind, "contains": row.contains, "values": values})
+///
+/// `version` is that of the program, in the form of semantic versioning.
+pub fn machine_readable(
+    finished: &mut Finished,
+    shape: &Shape,
+    script: &str,
+    version: &str,
+) -> Value {
+    let rows = rows(finished, shape);
+    let metrics = rows.iter().filter(|it| it.name != "checks");
+    let metrics: Vec<Value> = metrics.map(machine_metric).collect();
+    let (passes, total) = finished.totals.rate(crate::metrics::CHECKS);
+    let seconds = finished.duration.as_secs_f64();
+    let part = |name: &str, hits: u64| {
+        let rate = if total > 0 {
+            hits as f64 / total as f64
+        } else {
+            0.0
+        };
+        json!({
+            "contains": "default", "name": name, "type": "rate",
+            "values": {"matches": hits, "rate": number(rate), "total": total},
         })
-        .collect();
+    };
     let checks: Vec<Value> = finished
         .totals
         .checks
         .all
         .iter()
-        .map(|(_, name, passes, fails)| json!({"name": name, "passes": passes, "fails": fails}))
+        .map(|(_, name, passes, fails)| json!({"fails": fails, "name": name, "passes": passes}))
         .collect();
     json!({
-        "version": "1.0.0",
-        "config": {"duration": finished.duration.as_secs_f64(), "execution": "local", "script": script},
-        "metadata": {"generatedAt": jiff::Timestamp::now().to_string()},
+        "config": {"duration": number(seconds), "execution": "local", "script": script},
+        "metadata": {"generatedAt": jiff::Timestamp::now().to_string(), "k6Version": version},
         "results": {
             "checks": {
-                "metrics": metrics.iter().filter(|it| it["name"] == "checks").collect::<Vec<_>>(),
+                "metrics": [
+                    {"contains": "default", "name": "checks_total", "type": "counter", "values": {"count": total}},
+                    part("checks_failed", total - passes),
+                    part("checks_succeeded", passes),
+                ],
                 "results": checks,
             },
             "metrics": metrics,
         },
+        "version": "1.0.0",
     })
 }
 
+fn machine_metric(row: &Row) -> Value {
+    let find = |name: &str| {
+        let found = row.values.iter().find(|it| it.0 == name);
+        found.map_or(0.0, |it| it.1)
+    };
+    let values = match row.kind {
+        Kind::Counter => json!({"count": number(find("count"))}),
+        Kind::Gauge => json!({
+            "max": number(find("max")), "min": number(find("min")), "value": number(find("value")),
+        }),
+        Kind::Rate => json!({
+            "matches": number(find("passes")),
+            "rate": number(find("rate")),
+            "total": number(find("passes") + find("fails")),
+        }),
+        Kind::Trend => ["avg", "max", "med", "min", "p(90)", "p(95)"]
+            .into_iter()
+            .filter(|name| row.values.iter().any(|it| it.0 == *name))
+            .map(|name| (name.to_owned(), number(find(name))))
+            .collect::<Map<_, _>>()
+            .into(),
+    };
+    json!({"contains": row.contains, "name": row.name, "type": row.kind, "values": values})
+}
+
 /// Writes whole numbers without a point.
-fn number(value: f64) -> Value {
+pub(crate) fn number(value: f64) -> Value {
     if value.fract() == 0.0 && value.abs() < 9e15 {
         return Value::from(value as i64);
     }

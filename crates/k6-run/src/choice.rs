@@ -22,16 +22,19 @@ pub(crate) enum Chosen {
 pub(crate) fn needs_k6(script: &Path, flags: Option<&RunFlags>) -> Vec<Unsupported> {
     let script = std::path::absolute(script).unwrap_or_else(|_| script.to_owned());
     let mut found = Modules::scan(&script);
-    for output in flags.iter().flat_map(|it| &it.k6_flags.out) {
-        let kind = output.split('=').next().unwrap_or(output);
-        if !matches!(kind, "json" | "prometheus") {
-            found.push(Unsupported {
-                construct: format!("--out {kind}"),
+    let is_archive = script.extension().is_some_and(|it| it == "tar");
+    let archive = is_archive.then(|| "k6 archive".to_owned());
+    let flags = flags.map(RunFlags::foreign).unwrap_or_default();
+    found.extend(
+        archive
+            .into_iter()
+            .chain(flags)
+            .map(|construct| Unsupported {
+                construct,
                 file: script.clone(),
                 line: 1,
-            });
-        }
-    }
+            }),
+    );
     found
 }
 
@@ -50,28 +53,43 @@ pub(crate) fn choose(
     let Some(first) = needs.first() else {
         return Ok(Chosen::Native);
     };
+    let is_flag = first.construct.starts_with("--") || first.construct.starts_with("K6_");
+    let place = (!is_flag).then_some((first.file.as_path(), first.line));
+    instead(&first.construct, place, settings, console).map(Chosen::K6)
+}
+
+/// Finds k6 for what the built-in engine lacks.
+///
+/// # Errors
+///
+/// Fails when the built-in engine was asked for, or k6 is missing.
+pub(crate) fn instead(
+    construct: &str,
+    place: Option<(&Path, usize)>,
+    settings: &Settings,
+    console: &Console,
+) -> Result<PathBuf> {
+    let program = settings.k6.clone().unwrap_or_else(|| PathBuf::from("k6"));
+    let text = place.map(|(file, line)| format!(" ({}:{line})", file.display()));
     let what = format!(
-        "`{}` ({}:{}) needs the real k6",
-        first.construct,
-        first.file.display(),
-        first.line
+        "`{construct}`{} needs the real k6",
+        text.unwrap_or_default()
     );
+    let at = |failure: Failure| match place {
+        Some((file, line)) => failure.at(file, line, 1),
+        None => failure,
+    };
     if settings.engine == Engine::Native {
-        return Err(Failure::usage(what)
-            .kind_of("unsupported")
-            .at(&first.file, first.line, 1)
+        let failure = Failure::usage(what).kind_of("unsupported");
+        return Err(at(failure)
             .hint("k6-run --engine auto, with k6 installed")
             .into());
     }
     if Run::new(&program).arg("version").capture().is_err() {
-        return Err(Failure::unavailable(
-            "program_missing",
-            format!("{what}, and `{}` cannot be started", program.display()),
-        )
-        .at(&first.file, first.line, 1)
-        .hint("install k6, or name it with --k6")
-        .into());
+        let message = format!("{what}, and `{}` cannot be started", program.display());
+        let failure = Failure::unavailable("program_missing", message);
+        return Err(at(failure).hint("install k6, or name it with --k6").into());
     }
     console.note(&format!("{what}, so k6 runs the script"));
-    Ok(Chosen::K6(program))
+    Ok(program)
 }

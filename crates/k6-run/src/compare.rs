@@ -166,7 +166,7 @@ pub(crate) fn read(path: &Path) -> Result<LoadDetails> {
         });
     }
     if value.get("metrics").is_some_and(Value::is_object) {
-        return Ok(crate::real::translate(&value, "", 0));
+        return Ok(crate::real::translate(&value));
     }
     let message = format!(
         "`{}` is neither a report of k6-run nor a summary export",

@@ -48,6 +48,11 @@ pub struct LoadDetails {
     /// Why the run ended early, where it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended_early: Option<EndedEarly>,
+    /// What makes the result incomplete.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+    /// Whether only what k6 itself holds against a run was to count.
+    pub judged_as_k6: bool,
     /// What was found in comparing or examining.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -151,6 +156,18 @@ pub enum EndedEarly {
     Marked(String),
     /// Virtual users could not be made.
     Broken(String),
+}
+
+impl Threshold {
+    /// Returns whether it holds only because nothing was measured. A counter that was never added
+    /// to is zero, which is a measurement.
+    pub fn says_nothing(&self) -> bool {
+        let counts = ["count", "rate"]
+            .iter()
+            .any(|it| self.condition.trim_start().starts_with(it));
+        let is_zero = counts && self.value.is_some();
+        self.ok && self.samples == Some(0) && !is_zero
+    }
 }
 
 impl LoadDetails {

@@ -3,18 +3,36 @@
 use std::path::Path;
 
 use anyhow::Result;
-use autoscaleops_core::{Failure, Finding, Level, Report, Subject, Verdict};
+use autoscaleops_core::{Console, Failure, Finding, Level, Report, Subject, Verdict};
+use autoscaleops_k6_engine::js::Unsupported;
 
-use crate::{choice::needs_k6, details::LoadDetails};
+use crate::{choice::needs_k6, details::LoadDetails, flags::RunFlags, native::Loaded};
 
 /// Examines a script without running it.
-pub(crate) fn examine(script: &Path) -> Result<Report<LoadDetails>> {
+///
+/// What stands outside its functions is run, as that is where its options come from; nothing is
+/// sent by that. Where it needs variables that are not there, only its imports are examined.
+pub(crate) fn examine(script: &Path, console: &Console) -> Result<Report<LoadDetails>> {
     if !script.is_file() {
         return Err(
             Failure::usage(format!("the script `{}` is not a file", script.display())).into(),
         );
     }
-    let found = needs_k6(script, None);
+    let mut found = needs_k6(script, None);
+    if found.is_empty() {
+        let flags = RunFlags {
+            memory_limit: 512,
+            ..RunFlags::default()
+        };
+        match Loaded::new(script, &flags, console) {
+            Ok(loaded) => found.extend(loaded.foreign().map(|option| Unsupported {
+                construct: format!("options.{option}"),
+                file: script.to_owned(),
+                line: 1,
+            })),
+            Err(err) => console.warn(&format!("its options are not known: {err}")),
+        }
+    }
     let name = script.display().to_string();
     let (engine, summary) = match found.as_slice() {
         [] => (

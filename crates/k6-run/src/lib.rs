@@ -3,7 +3,7 @@
 //! In reading order: `flags` says what is wanted; `choice` finds the engine for it; `native` or
 //! `real` runs the script and fills the `details`; `verdict` judges them; `render` writes them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use autoscaleops_core::{
     CommonArgs, Console, Format, Look, Report, Subject, Tool, cli::VERSION, config,
@@ -27,7 +27,7 @@ mod verdict;
 pub use details::{LoadDetails, Metric, Point, Threshold};
 pub use settings::{Engine, Settings};
 
-use crate::flags::RunFlags;
+use crate::{choice::Chosen, flags::RunFlags};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -86,24 +86,22 @@ impl Tool for Cli {
     fn run(self, console: &mut Console) -> anyhow::Result<Report<LoadDetails>> {
         let flags = match self.command {
             Some(Command::Run(flags)) => *flags,
-            Some(Command::Doctor { script }) => return doctor::examine(&script),
+            Some(Command::Doctor { script }) => return doctor::examine(&script, console),
             Some(Command::Compare(flags)) => return compare::run(&flags),
             Some(Command::Report(flags)) => return render::rewrite(&flags, console),
             Some(Command::Operator(flags)) => return operator::write(&flags, console),
             None => self.run,
         };
+        flags.check()?;
         let settings =
             config::resolve::<Settings>(Self::NAME, &self.common, &flags.settings())?.value;
         let script = flags.script()?;
-        let engine = choice::choose(&script, &flags, &settings, console)?;
-        let mut details = match engine {
-            choice::Chosen::Native => native::run(&script, &flags, console)?,
-            choice::Chosen::K6(program) => real::run(&program, &script, &flags, console)?,
-        };
+        let mut details = execute(&script, &flags, &settings, console)?;
+        details.judged_as_k6 = settings.k6_strict_compat;
         if let Some(recording) = &flags.hpa_recording {
             details.replicas = details::replicas(recording)?;
         }
-        let judged = verdict::judge(&details, settings.k6_strict_compat);
+        let judged = verdict::judge(&details);
         details.k6_exit_code = judged.k6_exit_code;
         let name = script.display().to_string();
         let report = Report::new(judged.verdict, judged.summary, details);
@@ -115,4 +113,26 @@ impl Tool for Cli {
     fn render(report: &Report<LoadDetails>, format: Format, look: &Look) -> Option<String> {
         render::render(report, format, look)
     }
+}
+
+/// Runs the script on the engine for it.
+fn execute(
+    script: &Path,
+    flags: &RunFlags,
+    settings: &Settings,
+    console: &mut Console,
+) -> anyhow::Result<LoadDetails> {
+    let program = match choice::choose(script, flags, settings, console)? {
+        Chosen::K6(program) => program,
+        Chosen::Native => {
+            let loaded = native::Loaded::new(script, flags, console)?;
+            let Some(option) = loaded.foreign() else {
+                return native::run(loaded, script, flags, console);
+            };
+            // Which options a script has is known only once it was loaded.
+            let construct = format!("options.{option}");
+            choice::instead(&construct, Some((script, 1)), settings, console)?
+        }
+    };
+    real::run(&program, script, flags, console)
 }

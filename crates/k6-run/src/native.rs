@@ -1,33 +1,29 @@
 //! A run on the built-in engine.
 
-use std::{
-    fs::File,
-    io::{self, BufWriter, Write},
-    path::Path,
-    sync::{Arc, OnceLock},
-    thread,
-};
+use std::{fs::File, path::Path, thread};
 
 use anyhow::{Context as _, Result};
-use autoscaleops_core::{Console, Failure, cli::VERSION, config, file, stop};
+use autoscaleops_core::{Console, Failure, cli::VERSION, config, stop};
 use autoscaleops_k6_engine::{
     http::{Network, Proxies},
-    js::{Modules, StopReason},
-    metrics::{Kind, Sink},
+    js::Modules,
     options::Options,
-    run::{Finished, RunError, Settings, Source, Stumble, Test},
-    span,
+    run::{Finished, RunError, Settings, Source, Test},
     summary::{self, Shape},
 };
-use serde::Serialize as _;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::{
-    details::{Check, EndedEarly, Generator, LoadDetails, Metric, Threshold},
+    details::LoadDetails,
     flags::RunFlags,
     progress::{Timeline, Voice},
     prometheus::Exporter,
 };
+
+mod files;
+mod told;
+
+pub(crate) use files::export;
 
 /// A script that was loaded, with the options that hold for it.
 pub(crate) struct Loaded {
@@ -51,6 +47,7 @@ impl Loaded {
         let (voice, speak) = Voice::new(own.transpose()?);
         let source = Source {
             path: script.to_owned(),
+            modules: Modules::default(),
             env: flags.variables()?,
             console: speak,
             memory_limit: flags.memory_limit << 20,
@@ -95,20 +92,7 @@ pub(crate) fn run(
     for name in options.unknown() {
         console.warn(&format!("there is no option `{name}`; it changes nothing"));
     }
-    for name in options.summary_trend_stats.iter().flatten() {
-        summary::statistic(&mut autoscaleops_k6_engine::metrics::Trend::default(), name)
-            .map_err(Failure::usage)?;
-    }
-    let shape = Shape {
-        trend_stats: options.summary_trend_stats.clone().unwrap_or_else(|| {
-            summary::TREND_STATS
-                .iter()
-                .map(|it| (*it).to_owned())
-                .collect()
-        }),
-        time_unit: options.summary_time_unit.clone(),
-        is_terminal: console.look().color,
-    };
+    let shape = shape(&options, console)?;
     for scenario in options
         .plan()
         .map_err(|err| failure(script, RunError::Options(err)))?
@@ -138,7 +122,7 @@ pub(crate) fn run(
             timeline.advance(status, totals);
             timeline.tell(status, console, bar.as_ref());
         };
-    let (lines, fault) = lines(flags)?;
+    let (lines, fault) = files::lines(flags)?;
     let settings = Settings {
         options,
         options_json,
@@ -174,7 +158,7 @@ pub(crate) fn run(
         };
         export(path, &exported)?;
     }
-    let mut details = details(
+    let mut details = told::details(
         script,
         &mut finished,
         &shape,
@@ -186,7 +170,7 @@ pub(crate) fn run(
         details.warnings.push(fault.clone());
     }
     if !flags.k6_flags.leaves_out_summary() {
-        details.text = texts(&mut finished, &shape, console)?;
+        details.text = told::texts(&mut finished, &shape, console)?;
     }
     Ok(details)
 }
@@ -230,232 +214,22 @@ fn place(text: &str, script: &Path) -> Option<(usize, usize)> {
     })
 }
 
-/// Writes a summary export, indented as k6 indents it.
-pub(crate) fn export(path: &Path, exported: &Value) -> Result<()> {
-    let mut text = Vec::new();
-    let form = serde_json::ser::PrettyFormatter::with_indent(b"    ");
-    exported.serialize(&mut serde_json::Serializer::with_formatter(&mut text, form))?;
-    file::replace(path, &text).with_context(|| format!("cannot write `{}`", path.display()))
-}
-
-/// A file for samples that remembers why it could not be written.
-struct Samples {
-    path: String,
-    file: BufWriter<File>,
-    fault: Arc<OnceLock<String>>,
-}
-
-impl Samples {
-    fn remember<T>(&self, result: io::Result<T>) -> io::Result<T> {
-        result.inspect_err(|err| {
-            let message = format!("`{}` is not complete: {err}", self.path);
-            let _ = self.fault.set(message);
-        })
+/// Returns how the summary is made.
+fn shape(options: &Options, console: &Console) -> Result<Shape> {
+    for name in options.summary_trend_stats.iter().flatten() {
+        summary::statistic(&mut autoscaleops_k6_engine::metrics::Trend::default(), name)
+            .map_err(Failure::usage)?;
     }
-}
-
-impl Write for Samples {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes);
-        self.remember(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        let flushed = self.file.flush();
-        self.remember(flushed)
-    }
-}
-
-impl Drop for Samples {
-    fn drop(&mut self) {
-        let _ = self.flush();
-    }
-}
-
-type Lines = Option<Box<dyn Write + Send>>;
-
-fn lines(flags: &RunFlags) -> Result<(Lines, Arc<OnceLock<String>>)> {
-    let fault = Arc::default();
-    let outputs = &flags.k6_flags.out;
-    let mut paths = outputs
-        .iter()
-        .filter(|it| it.split('=').next() == Some("json"));
-    let Some(output) = paths.next() else {
-        return Ok((None, fault));
-    };
-    if paths.next().is_some() {
-        return Err(Failure::usage("`--out json=FILE` can be given once").into());
-    }
-    let path = output.split_once('=').map_or("", |it| it.1);
-    if path.is_empty() || path == "-" {
-        return Err(Failure::usage(format!("`--out {output}` names no file"))
-            .hint("standard output carries the result: --out json=FILE")
-            .into());
-    }
-    let file = File::create(path).with_context(|| format!("cannot write `{path}`"))?;
-    let samples = Samples {
-        path: path.to_owned(),
-        file: BufWriter::new(file),
-        fault: Arc::clone(&fault),
-    };
-    Ok((Some(Box::new(samples)), fault))
-}
-
-fn details(
-    script: &Path,
-    finished: &mut Finished,
-    shape: &Shape,
-    workers: usize,
-    must_not_saturate: bool,
-) -> LoadDetails {
-    let health = finished.health;
-    LoadDetails {
-        engine: "native".to_owned(),
-        script: script.display().to_string(),
-        duration_ms: finished.duration.as_secs_f64() * 1e3,
-        iterations: finished.completed,
-        interrupted: finished.interrupted,
-        exceptions: finished.thrown,
-        first_exception: finished.first_thrown.clone(),
-        vus_max: finished.vus_max,
-        thresholds: finished
-            .thresholds
-            .iter()
-            .map(|it| Threshold {
-                metric: it.metric.clone(),
-                condition: it.source.clone(),
-                value: it.value,
-                samples: Some(it.samples),
-                ok: it.holds,
-            })
-            .collect(),
-        checks: finished
-            .totals
-            .checks
-            .all
-            .iter()
-            .map(|(group, name, passes, fails)| Check {
-                group: group.clone(),
-                name: name.clone(),
-                passes: *passes,
-                fails: *fails,
-            })
-            .collect(),
-        generator: Some(Generator {
-            workers,
-            loop_lag_p99_ms: health.loop_lag_p99_ms,
-            start_lag_p99_ms: health.start_lag_p99_ms,
-            busy: health.busy,
-            // Too short a run says little about lateness.
-            saturated: health.busy > 0.8
-                || (health.loop_lag_p99_ms > 10.0 && finished.duration.as_secs() >= 5),
-            must_not_saturate,
+    Ok(Shape {
+        trend_stats: options.summary_trend_stats.clone().unwrap_or_else(|| {
+            summary::TREND_STATS
+                .iter()
+                .map(|it| (*it).to_owned())
+                .collect()
         }),
-        ended_early: early(finished),
-        metrics: metrics(finished, shape),
-        ..LoadDetails::default()
-    }
-}
-
-fn early(finished: &Finished) -> Option<EndedEarly> {
-    if let Some(text) = &finished.broken {
-        return Some(EndedEarly::Broken(text.clone()));
-    }
-    match &finished.setup {
-        Some(Stumble::Thrown(text)) => return Some(EndedEarly::Setup(text.clone())),
-        Some(Stumble::TimedOut(limit)) => {
-            return Some(EndedEarly::SetupTimeout(span::text(*limit)));
-        }
-        None => {}
-    }
-    match &finished.reason {
-        Some(StopReason::Script(text)) => return Some(EndedEarly::Script(text.clone())),
-        Some(StopReason::Threshold) => return Some(EndedEarly::Threshold),
-        Some(StopReason::Signal) => return Some(EndedEarly::Signal),
-        None => {}
-    }
-    match &finished.teardown {
-        Some(Stumble::Thrown(text)) => return Some(EndedEarly::Teardown(text.clone())),
-        Some(Stumble::TimedOut(limit)) => {
-            return Some(EndedEarly::TeardownTimeout(span::text(*limit)));
-        }
-        None => {}
-    }
-    finished.marked_failed.clone().map(EndedEarly::Marked)
-}
-
-fn metrics(finished: &mut Finished, shape: &Shape) -> std::collections::BTreeMap<String, Metric> {
-    let exported = summary::export(finished, shape);
-    let empty = Map::new();
-    let metrics = exported
-        .get("metrics")
-        .and_then(Value::as_object)
-        .unwrap_or(&empty);
-    metrics
-        .iter()
-        .map(|(name, entry)| (name.clone(), metric(finished, name, entry)))
-        .collect()
-}
-
-fn metric(finished: &mut Finished, name: &str, entry: &Value) -> Metric {
-    let collector = std::sync::Arc::clone(&finished.collector);
-    let base = name.split('{').next().unwrap_or(name);
-    let id = collector.registry.find(base);
-    let kind = id
-        .and_then(|it| collector.registry.get(it))
-        .map_or(Kind::Counter, |it| it.kind);
-    let place = collector.submetrics.iter().position(|it| it.name == name);
-    let sink = match place {
-        Some(place) => finished.totals.subs.get(place).and_then(Option::as_ref),
-        None => id
-            .and_then(|it| finished.totals.sinks.get(it))
-            .and_then(Option::as_ref),
-    };
-    let values = entry.as_object().into_iter().flatten();
-    Metric {
-        kind: kind.to_string(),
-        samples: Some(sink.map_or(0, Sink::count)),
-        values: values
-            .filter_map(|(key, value)| {
-                let key = if kind == Kind::Rate && key == "value" {
-                    "rate"
-                } else {
-                    key
-                };
-                Some((key.to_owned(), value.as_f64()?))
-            })
-            .collect(),
-    }
-}
-
-/// Writes what the script's `handleSummary` made, and returns what belongs on standard output.
-fn texts(finished: &mut Finished, shape: &Shape, console: &Console) -> Result<String> {
-    let Some(made) = finished.summary.clone() else {
-        let look = console.look();
-        let paint = |good: bool, text: &str| {
-            let color = if good {
-                anstyle::AnsiColor::Green
-            } else {
-                anstyle::AnsiColor::Red
-            };
-            look.paint(color.on_default(), text)
-        };
-        return Ok(summary::text(finished, shape, &paint));
-    };
-    let mut own = String::new();
-    for (target, content) in &made {
-        let content = match content {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        };
-        match target.as_str() {
-            "stdout" => own.push_str(&content),
-            "stderr" => console.say(content.trim_end()),
-            path => file::replace(Path::new(path), content.as_bytes())
-                .with_context(|| format!("cannot write `{path}`, which handleSummary asks for"))?,
-        }
-    }
-    Ok(own)
+        time_unit: options.summary_time_unit.clone(),
+        is_terminal: console.look().color,
+    })
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! What is seen of a run while it goes on, and what is kept of it second by second.
 
 use std::{
+    fs::File,
+    io::Write as _,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
         mpsc,
     },
@@ -31,17 +33,27 @@ pub(crate) struct Voice {
 
 impl Voice {
     /// Returns the receiving end, and the function that scripts speak to.
-    pub(crate) fn new() -> (Self, Speech) {
+    ///
+    /// With `own` what the script says goes to that file, in the form of k6's log.
+    pub(crate) fn new(own: Option<File>) -> (Self, Speech) {
+        let own = own.map(Mutex::new);
         let (sender, said) = mpsc::channel();
         let warnings = Arc::new(AtomicU64::new(0));
         let count = Arc::clone(&warnings);
         let speak = move |level: Level, text: &str| {
-            let word = match level {
+            let (word, name) = match level {
                 Level::Debug => return,
-                Level::Info => "INFO",
-                Level::Warning => "WARN",
-                Level::Error => "ERRO",
+                Level::Info => ("INFO", "info"),
+                Level::Warning => ("WARN", "warning"),
+                Level::Error => ("ERRO", "error"),
             };
+            if let Some(file) = &own {
+                let time = jiff::Timestamp::now().strftime("%FT%TZ");
+                let line = format!("time=\"{time}\" level={name} msg={text:?} source=console\n");
+                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+                let _ = file.write_all(line.as_bytes());
+                return;
+            }
             if level >= Level::Warning && count.fetch_add(1, Ordering::Relaxed) >= SHOWN {
                 return;
             }

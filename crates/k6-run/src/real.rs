@@ -1,18 +1,52 @@
 //! A run on the program k6, its result told in the same words.
 
-use std::path::Path;
+use std::{
+    io::{BufRead as _, BufReader, Read as _},
+    path::Path,
+    process::Stdio,
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result};
 use autoscaleops_core::{
-    Console, Failure,
-    process::{Output, Run},
+    Console, Failure, config,
+    process::{self, Run},
+    stop,
 };
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::{
-    details::{Check, EndedEarly, LoadDetails, Metric, Threshold},
-    flags::RunFlags,
-};
+use crate::{details::LoadDetails, flags::RunFlags, native};
+
+mod said;
+mod translate;
+mod watch;
+
+pub(crate) use translate::translate;
+
+use said::Said;
+use watch::{Glance, Watch};
+
+/// How much of standard output is kept.
+const KEPT: u64 = 64 << 20;
+/// How often a line is written where nobody watches.
+const LINE: Duration = Duration::from_secs(10);
+/// Variables that change what a program does, k6 included; they reach scripts another way.
+const STEERING: [&str; 12] = [
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "XDG_CONFIG_HOME",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "ALL_PROXY",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "GODEBUG",
+    "GOMAXPROCS",
+];
 
 /// Runs `script` on `program` and returns what is known of the run.
 pub(crate) fn run(
@@ -21,47 +55,190 @@ pub(crate) fn run(
     flags: &RunFlags,
     console: &Console,
 ) -> Result<LoadDetails> {
+    if let Some(output) = flags
+        .k6_flags
+        .out
+        .iter()
+        .find(|it| it.starts_with("prometheus="))
+    {
+        let message = format!("`--out {output}` is the built-in engine's, and k6 runs this script");
+        return Err(Failure::usage(message)
+            .kind_of("unsupported")
+            .hint("--out experimental-prometheus-rw, which k6 has")
+            .into());
+    }
     let version = version(program)?;
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
     let export = folder.path().join("summary.json");
-    let mut run = Run::new(program)
-        .args(["run", "--quiet", "--no-usage-report", "--no-color"])
-        .arg(format!("--summary-export={}", export.display()))
-        .args(flags.k6_flags.arguments())
-        .arg(script)
-        // Programs are not downloaded for a test.
-        .env("K6_AUTO_EXTENSION_RESOLUTION", "false");
-    if flags.k6_flags.no_system_env_vars {
-        run = run.arg("--include-system-env-vars=false");
-    }
-    let progress = console.spinner(&format!("{version} runs {}", script.display()));
-    let output = run
-        .capture()
-        .map_err(|err| err.into_unavailable("install k6, or name it with --k6"))?;
-    drop(progress);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    for line in said.lines() {
-        console.say(line);
-    }
+    let mut attempts = 0;
+    let (code, output, said, points) = loop {
+        attempts += 1;
+        let watch = Watch::new().context("cannot find a free port")?;
+        let ended = attend(program, script, flags, &export, watch, &version, console)?;
+        // Another program took the port in between.
+        if ended.0 != 106 || attempts == 3 {
+            break ended;
+        }
+    };
     let Ok(text) = fs_err::read_to_string(&export) else {
-        return Err(refused(script, &output, &said));
+        return Err(refused(script, code, &said));
     };
     let exported: Value =
         serde_json::from_str(&text).context("cannot read the summary that k6 wrote")?;
-    if let Some(path) = &flags.k6_flags.summary_export {
-        autoscaleops_core::file::replace(path, text.as_bytes())
-            .with_context(|| format!("cannot write `{}`", path.display()))?;
-    }
-    let mut details = translate(&exported, &said, output.status.code().unwrap_or(255));
+    let mut details = translate(&exported);
+    details.exceptions = said.exceptions;
+    details.first_exception.clone_from(&said.first_exception);
+    details.ended_early = said.early(code);
     details.engine = version;
     details.script = script.display().to_string();
-    details.text = output.text();
+    details.timeline = points;
+    if !flags.k6_flags.leaves_out_summary() {
+        String::from_utf8_lossy(&output)
+            .trim_end()
+            .clone_into(&mut details.text);
+    }
+    if let Some(path) = &flags.k6_flags.summary_export {
+        if flags.is_machine_readable() {
+            native::export(path, &translate::machine_readable(&exported, &details))?;
+        } else {
+            autoscaleops_core::file::replace(path, text.as_bytes())
+                .with_context(|| format!("cannot write `{}`", path.display()))?;
+        }
+    }
     Ok(details)
+}
+
+/// Returns how k6 is started: with what it needs, and no secret among its arguments.
+fn command(
+    program: &Path,
+    script: &Path,
+    flags: &RunFlags,
+    export: &Path,
+    watch: &Watch,
+) -> Result<Run> {
+    // With an environment of its own, it would be looked for on the path of that.
+    let found = process::find(&program.to_string_lossy());
+    let mut run = Run::new(found.as_deref().unwrap_or(program));
+    if !flags.includes_system() {
+        run = run.env_clear();
+        let kept = config::environment().into_iter().filter(|(name, _)| {
+            name.starts_with("K6_") || STEERING.contains(&name.to_uppercase().as_str())
+        });
+        for (name, value) in kept {
+            run = run.env(name, value);
+        }
+    }
+    run = run
+        .args(["run", "--quiet", "--no-usage-report", "--no-color"])
+        .arg(format!("--summary-export={}", export.display()))
+        .arg(format!("--address={}", watch.address()))
+        .args(flags.k6_flags.arguments())
+        .args(flags.beyond.arguments());
+    for (name, value) in flags.given()? {
+        run = if STEERING.contains(&name.to_uppercase().as_str()) {
+            run.arg(format!("--env={name}={value}"))
+        } else {
+            run.env(name, value)
+        };
+    }
+    // Programs are not downloaded for a test.
+    let run = run
+        .env("K6_AUTO_EXTENSION_RESOLUTION", "false")
+        .env("K6_INCLUDE_SYSTEM_ENV_VARS", "true");
+    Ok(run.arg(script))
+}
+
+/// Runs k6 to its end: passes on what it says, tells how it goes, asks it to stop when we are.
+fn attend(
+    program: &Path,
+    script: &Path,
+    flags: &RunFlags,
+    export: &Path,
+    mut watch: Watch,
+    version: &str,
+    console: &Console,
+) -> Result<(i32, Vec<u8>, Said, Vec<crate::details::Point>)> {
+    let mut running = command(program, script, flags, export, &watch)?
+        .streams(Stdio::null(), Stdio::piped(), Stdio::piped())
+        .start()
+        .map_err(|err| err.into_unavailable("install k6, or name it with --k6"))?;
+    let stdout = running.child().stdout.take();
+    let answer = thread::spawn(move || {
+        let mut kept = Vec::new();
+        if let Some(mut stream) = stdout {
+            let _ = stream.by_ref().take(KEPT).read_to_end(&mut kept);
+            // The rest is read all the same, so that k6 is not held up.
+            let _ = std::io::copy(&mut stream, &mut std::io::sink());
+        }
+        kept
+    });
+    let (sender, lines) = mpsc::channel();
+    let stderr = running.child().stderr.take();
+    let listener = thread::spawn(move || {
+        let mut stream = BufReader::new(stderr?);
+        let mut line = Vec::new();
+        while stream.read_until(b'\n', &mut line).ok()? > 0 {
+            let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+            sender.send(text).ok()?;
+            line.clear();
+        }
+        Some(())
+    });
+    let bar = console
+        .draws()
+        .then(|| console.spinner(&format!("{version} starts")));
+    let mut said = Said::default();
+    let pass_on = |said: &mut Said| {
+        for line in lines.try_iter() {
+            said.hear(&line);
+            console.say(&line);
+        }
+    };
+    let (began, mut told, mut asked) = (Instant::now(), Duration::ZERO, false);
+    let status = loop {
+        pass_on(&mut said);
+        if let Some(status) = running.poll().context("k6 cannot be waited for")? {
+            break status;
+        }
+        if stop::requested() && !asked {
+            asked = true;
+            // It ends its iterations, runs teardown and sums up.
+            running.interrupt();
+        }
+        if let Some(glance) = watch.look() {
+            let text = words(began.elapsed(), &glance);
+            if let Some(bar) = &bar {
+                bar.say(&format!("{version} {text}"));
+            } else if began.elapsed() >= told + LINE {
+                told = began.elapsed();
+                console.note(&text);
+            }
+        }
+        thread::sleep(Duration::from_millis(20));
+    };
+    drop(bar);
+    let _ = listener.join();
+    pass_on(&mut said);
+    let output = answer.join().unwrap_or_default();
+    Ok((status.code().unwrap_or(255), output, said, watch.points))
+}
+
+fn words(elapsed: Duration, glance: &Glance) -> String {
+    let seconds = elapsed.as_secs();
+    format!(
+        "running ({:02}m{:02}s), {}/{} VUs, {} complete iterations",
+        seconds / 60,
+        seconds % 60,
+        glance.vus,
+        glance.vus_max,
+        glance.iterations
+    )
 }
 
 fn version(program: &Path) -> Result<String> {
     let output = Run::new(program)
         .arg("version")
+        .timeout(Duration::from_secs(30))
         .capture()
         .map_err(|err| err.into_unavailable("install k6, or name it with --k6"))?;
     let text = output.text();
@@ -74,201 +251,12 @@ fn version(program: &Path) -> Result<String> {
 }
 
 /// k6 wrote no summary: it did not get as far as running anything.
-fn refused(script: &Path, output: &Output, said: &str) -> anyhow::Error {
-    let last = said
-        .lines()
-        .rev()
-        .find_map(|line| line.split("msg=\"").nth(1))
-        .map_or_else(|| said.trim(), |it| it.trim_end_matches('"'));
-    let message = format!(
-        "k6 cannot run {}: {}",
-        script.display(),
-        last.lines().next().unwrap_or_default()
-    );
-    match output.status.code() {
-        Some(104 | 107 | 255) => Failure::usage(message).kind_of("script").into(),
+fn refused(script: &Path, code: i32, said: &Said) -> anyhow::Error {
+    let message = format!("k6 cannot run {}: {}", script.display(), said.last_error());
+    match code {
+        104 => Failure::usage(message).kind_of("options").into(),
+        107 | 255 => Failure::usage(message).kind_of("script").into(),
+        105 => Failure::error("interrupted", message).into(),
         _ => Failure::error("k6", message).into(),
-    }
-}
-
-/// Tells what k6 exported in our words. `code` is its exit code, `said` its standard error.
-pub(crate) fn translate(exported: &Value, said: &str, code: i32) -> LoadDetails {
-    let empty = Map::new();
-    let mut details = LoadDetails::default();
-    let metrics = exported
-        .get("metrics")
-        .and_then(Value::as_object)
-        .unwrap_or(&empty);
-    for (name, entry) in metrics {
-        let Some(entry) = entry.as_object() else {
-            continue;
-        };
-        let kind = if entry.contains_key("passes") {
-            "rate"
-        } else if entry.contains_key("count") && entry.contains_key("rate") {
-            "counter"
-        } else if entry.contains_key("value") {
-            "gauge"
-        } else {
-            "trend"
-        };
-        let values = entry.iter().filter_map(|(key, value)| {
-            let key = if kind == "rate" && key == "value" {
-                "rate"
-            } else {
-                key
-            };
-            Some((key.to_owned(), value.as_f64()?))
-        });
-        let metric = Metric {
-            kind: kind.to_owned(),
-            samples: None,
-            values: values.collect(),
-        };
-        let samples = samples(kind, &metric);
-        // Here `true` means that it was missed.
-        let thresholds = entry
-            .get("thresholds")
-            .and_then(Value::as_object)
-            .unwrap_or(&empty);
-        for (condition, missed) in thresholds {
-            let label = condition
-                .split(['<', '>', '=', '!'])
-                .next()
-                .unwrap_or_default()
-                .trim();
-            details.thresholds.push(Threshold {
-                metric: name.clone(),
-                condition: condition.clone(),
-                value: metric.values.get(label).copied(),
-                samples,
-                ok: missed.as_bool() != Some(true),
-            });
-        }
-        details
-            .metrics
-            .insert(name.clone(), Metric { samples, ..metric });
-    }
-    if let Some(root) = exported.get("root_group") {
-        checks(root, &mut details.checks);
-    }
-    let rate = details.value("iterations", "rate");
-    let vus = details.value("vus_max", "max");
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "k6's counts"
-    )]
-    let whole = |value: Option<f64>| value.unwrap_or(0.0) as u64;
-    let iterations = details.value("iterations", "count");
-    details.iterations = whole(iterations);
-    details.vus_max = whole(vus);
-    if let (Some(count), Some(rate)) = (iterations, rate) {
-        details.duration_ms = if rate > 0.0 { count / rate * 1e3 } else { 0.0 };
-    }
-    let thrown: Vec<&str> = said
-        .lines()
-        .filter(|it| it.contains("source=stacktrace") && it.contains("executor="))
-        .collect();
-    details.exceptions = thrown.len() as u64;
-    details.first_exception = thrown.first().map(|it| message(it));
-    details.ended_early = match code {
-        100 => Some(EndedEarly::SetupTimeout("its limit".to_owned())),
-        101 => Some(EndedEarly::TeardownTimeout("its limit".to_owned())),
-        105 => Some(EndedEarly::Signal),
-        107 => Some(EndedEarly::Setup(
-            said.lines().last().map(message).unwrap_or_default(),
-        )),
-        108 => Some(EndedEarly::Script("test aborted".to_owned())),
-        110 => Some(EndedEarly::Marked(String::new())),
-        _ => None,
-    };
-    details
-}
-
-fn message(line: &str) -> String {
-    let text = line.split("msg=\"").nth(1).unwrap_or(line);
-    text.split("\\n")
-        .next()
-        .unwrap_or(text)
-        .trim_end_matches('"')
-        .to_owned()
-}
-
-/// Returns how many samples there were, where k6 lets it be known.
-fn samples(kind: &str, metric: &Metric) -> Option<u64> {
-    let value = |name: &str| metric.values.get(name).copied().unwrap_or(0.0);
-    match kind {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "k6's counts"
-        )]
-        "rate" => Some((value("passes") + value("fails")) as u64),
-        "trend" if metric.values.values().all(|it| *it == 0.0) => Some(0),
-        _ => None,
-    }
-}
-
-fn checks(group: &Value, all: &mut Vec<Check>) {
-    let path = group
-        .get("path")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    let number = |value: &Value, key: &str| value.get(key).and_then(Value::as_u64).unwrap_or(0);
-    for (name, check) in group
-        .get("checks")
-        .and_then(Value::as_object)
-        .into_iter()
-        .flatten()
-    {
-        all.push(Check {
-            group: path.to_owned(),
-            name: name.clone(),
-            passes: number(check, "passes"),
-            fails: number(check, "fails"),
-        });
-    }
-    for (_, inner) in group
-        .get("groups")
-        .and_then(Value::as_object)
-        .into_iter()
-        .flatten()
-    {
-        checks(inner, all);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn what_k6_exports_is_told_in_our_words() {
-        let exported = json!({
-            "root_group": {"path": "", "checks": {"ok": {"passes": 3, "fails": 1}}, "groups": {
-                "a": {"path": "::a", "checks": {"in": {"passes": 1, "fails": 0}}, "groups": {}}}},
-            "metrics": {
-                "checks": {"passes": 4, "fails": 1, "value": 0.8, "thresholds": {"rate>0.9": true}},
-                "iterations": {"count": 4, "rate": 2.0},
-                "http_req_duration": {"avg": 1.5, "p(95)": 2.5, "thresholds": {"p(95)<500": false}},
-            },
-        });
-        let said = "time=\"x\" level=error msg=\"Error: boom\\n\\tat default\" executor=per-vu-iterations scenario=default source=stacktrace";
-        let details = translate(&exported, said, 99);
-        assert_eq!((details.iterations, details.exceptions), (4, 1));
-        assert_eq!(details.first_exception.as_deref(), Some("Error: boom"));
-        assert_eq!(details.value("checks", "rate"), Some(0.8));
-        assert!((details.duration_ms - 2_000.0).abs() < 1e-9);
-        let missed: Vec<&str> = details
-            .thresholds
-            .iter()
-            .filter(|it| !it.ok)
-            .map(|it| it.metric.as_str())
-            .collect();
-        assert_eq!(missed, ["checks"]);
-        assert_eq!(details.checks[1].group, "::a");
     }
 }

@@ -37,7 +37,7 @@ pub(crate) fn rewrite(flags: &ReportFlags, console: &mut Console) -> Result<Repo
     if let Some(recording) = &flags.hpa_recording {
         details.replicas = crate::details::replicas(recording)?;
     }
-    let judged = verdict::judge(&details, false);
+    let judged = verdict::judge(&details);
     let name = if details.script.is_empty() {
         flags.result.display().to_string()
     } else {

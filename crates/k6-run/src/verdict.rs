@@ -13,12 +13,13 @@ pub(crate) struct Judged {
     pub(crate) k6_exit_code: u8,
 }
 
-/// Judges a run. With `as_k6` only what k6 itself holds against a run counts.
+/// Judges a run. Where `judged_as_k6` is set, only what k6 itself holds against a run counts.
 #[expect(
     clippy::too_many_lines,
     reason = "a table of ends, each with its word and its code"
 )]
-pub(crate) fn judge(details: &LoadDetails, as_k6: bool) -> Judged {
+pub(crate) fn judge(details: &LoadDetails) -> Judged {
+    let as_k6 = details.judged_as_k6;
     let mut findings = Vec::new();
     let mut fault =
         |id: &str, message: String| findings.push(Finding::new(Level::Error, id, message));
@@ -107,6 +108,9 @@ pub(crate) fn judge(details: &LoadDetails, as_k6: bool) -> Judged {
             saturation(&generator),
         ));
     }
+    for warning in &details.warnings {
+        findings.push(Finding::new(Level::Warning, "incomplete", warning));
+    }
     let summary = match verdict {
         Verdict::Pass => format!("passed: {}", numbers(details)),
         Verdict::Undecided => "no iteration came to its end, so nothing was measured".to_owned(),
@@ -132,11 +136,7 @@ pub(crate) fn judge(details: &LoadDetails, as_k6: bool) -> Judged {
 
 /// What k6 passes and nobody means.
 fn beyond_k6(details: &LoadDetails, fault: &mut impl FnMut(&str, String)) {
-    for one in details
-        .thresholds
-        .iter()
-        .filter(|it| it.ok && it.samples == Some(0))
-    {
+    for one in details.thresholds.iter().filter(|it| it.says_nothing()) {
         fault(
             "no-samples",
             format!(
@@ -245,11 +245,18 @@ mod tests {
         details
     }
 
+    fn as_judged(details: &LoadDetails, as_k6: bool) -> LoadDetails {
+        LoadDetails {
+            judged_as_k6: as_k6,
+            ..details.clone()
+        }
+    }
+
     fn threshold(ok: bool, samples: u64) -> Threshold {
         Threshold {
             metric: "checks".to_owned(),
             condition: "rate>0.9".to_owned(),
-            value: Some(0.5),
+            value: (samples > 0).then_some(0.5),
             samples: Some(samples),
             ok,
         }
@@ -257,7 +264,7 @@ mod tests {
 
     #[test]
     fn a_run_without_faults_passes() {
-        let judged = judge(&ran(), false);
+        let judged = judge(&ran());
         assert_eq!((judged.verdict, judged.k6_exit_code), (Verdict::Pass, 0));
     }
 
@@ -266,7 +273,7 @@ mod tests {
         let mut details = ran();
         details.thresholds.push(threshold(false, 10));
         for as_k6 in [true, false] {
-            let judged = judge(&details, as_k6);
+            let judged = judge(&as_judged(&details, as_k6));
             assert_eq!((judged.verdict, judged.k6_exit_code), (Verdict::Fail, 99));
         }
     }
@@ -285,9 +292,36 @@ mod tests {
             .values
             .insert("rate".to_owned(), 1.0);
         for details in [throws, empty, refused] {
-            assert_eq!(judge(&details, false).verdict, Verdict::Fail);
-            assert_eq!(judge(&details, true).verdict, Verdict::Pass);
+            let verdict = |as_k6| judge(&as_judged(&details, as_k6)).verdict;
+            assert_eq!(
+                (verdict(false), verdict(true)),
+                (Verdict::Fail, Verdict::Pass)
+            );
         }
+    }
+
+    #[test]
+    fn a_counter_without_samples_is_zero_and_that_says_something() {
+        let mut details = ran();
+        details.thresholds.push(Threshold {
+            metric: "dropped_iterations".to_owned(),
+            condition: "count<1".to_owned(),
+            value: Some(0.0),
+            samples: Some(0),
+            ok: true,
+        });
+        assert_eq!(judge(&details).verdict, Verdict::Pass);
+    }
+
+    #[test]
+    fn what_is_incomplete_is_told_and_does_not_fail() {
+        let mut details = ran();
+        details
+            .warnings
+            .push("`out.json` is not complete".to_owned());
+        let judged = judge(&details);
+        assert_eq!(judged.verdict, Verdict::Pass);
+        assert_eq!(judged.findings[0].id, "incomplete");
     }
 
     #[test]
@@ -300,13 +334,13 @@ mod tests {
             .unwrap()
             .values
             .insert("rate".to_owned(), 0.9);
-        assert_eq!(judge(&details, false).verdict, Verdict::Pass);
+        assert_eq!(judge(&details).verdict, Verdict::Pass);
     }
 
     #[test]
     fn nothing_run_is_no_answer() {
         let details = LoadDetails::default();
-        assert_eq!(judge(&details, false).verdict, Verdict::Undecided);
+        assert_eq!(judge(&details).verdict, Verdict::Undecided);
     }
 
     #[test]
@@ -314,7 +348,7 @@ mod tests {
         let mut details = ran();
         details.ended_early = Some(EndedEarly::Script("test aborted".to_owned()));
         details.thresholds.push(threshold(false, 10));
-        let judged = judge(&details, false);
+        let judged = judge(&details);
         assert_eq!((judged.verdict, judged.k6_exit_code), (Verdict::Fail, 108));
         assert_eq!(judged.findings.len(), 2);
     }

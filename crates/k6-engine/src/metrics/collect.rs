@@ -107,7 +107,11 @@ impl Shard {
         let line = json!({
             "metric": metric.name,
             "type": "Point",
-            "data": {"time": jiff::Timestamp::now().to_string(), "value": value, "tags": tags.sorted()},
+            "data": {
+                "time": jiff::Timestamp::now().to_string(),
+                "value": crate::summary::number(value),
+                "tags": tags.sorted(),
+            },
         });
         let _ = writeln!(self.lines, "{line}");
     }
