@@ -69,7 +69,7 @@ enum Command {
     Compare(compare::CompareFlags),
     /// Write a result as a page, as Markdown or as JUnit
     Report(render::ReportFlags),
-    /// Write the `TestRun` of the k6-operator for a script
+    /// Write the `TestRun` of the k6-operator for a script, or judge what its runners told
     Operator(operator::OperatorFlags),
 }
 
@@ -89,7 +89,7 @@ impl Tool for Cli {
             Some(Command::Doctor { script }) => return doctor::examine(&script, console),
             Some(Command::Compare(flags)) => return compare::run(&flags),
             Some(Command::Report(flags)) => return render::rewrite(&flags, console),
-            Some(Command::Operator(flags)) => return operator::write(&flags, console),
+            Some(Command::Operator(flags)) => return operator::run(&flags, console),
             None => self.run,
         };
         flags.check()?;

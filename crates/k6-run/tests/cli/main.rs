@@ -12,6 +12,8 @@ use autoscaleops_testkit::tool;
 use serde_json::Value;
 use tempfile::TempDir;
 
+mod ends;
+
 /// Answers every connection with the same bytes, and closes it.
 fn server(answer: &'static [u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
