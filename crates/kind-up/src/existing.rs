@@ -8,10 +8,7 @@ use crate::{
     env_file,
     graph::{self, Step},
     kind::up::{Options, Outcome, apply_steps},
-    platform::{
-        install::{self, Platform},
-        versions::Versions,
-    },
+    platform::{install::Platform, versions::Versions, wait},
     spec::Spec,
 };
 
@@ -43,7 +40,7 @@ pub(crate) fn up(spec: &Spec, options: &Options, console: &Console) -> anyhow::R
     let progress = console.spinner("starting");
     let say = |text: &str| progress.say(text);
     let mut steps = vec![
-        Step::new("api", &[], |left| install::wait_for_api(access, left)),
+        Step::new("api", &[], |left| wait::wait_for_api(access, left)),
         Step::new("definitions", &["api"], |left| {
             platform.definitions(access, left, &say)
         }),
@@ -54,7 +51,7 @@ pub(crate) fn up(spec: &Spec, options: &Options, console: &Console) -> anyhow::R
             platform.wait_for_workloads(access, left, &say)
         }),
         Step::new("applications", &["argo cd", "root"], |left| {
-            install::wait_for_applications(access, left, &say)
+            wait::wait_for_applications(access, left, &say)
         }),
     ];
     if let Some(name) = &options.only {

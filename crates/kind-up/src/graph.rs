@@ -33,6 +33,19 @@ impl<'a> Step<'a> {
             work: Box::new(work),
         }
     }
+
+    /// Returns the same step with other work, for a bring-up on paper.
+    pub(crate) fn with(
+        self,
+        work: impl FnOnce(Duration) -> anyhow::Result<()> + Send + 'a,
+    ) -> Self {
+        Self::new(self.name, self.after, work)
+    }
+
+    /// Returns its name.
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
 }
 
 enum Progress {

@@ -1,5 +1,6 @@
 //! The kind provider: a cluster of containers on this machine, by the programs `kind` and `docker`.
 
+pub(crate) mod advice;
 pub(crate) mod config;
 pub(crate) mod docker;
 pub(crate) mod doctor;

@@ -23,7 +23,10 @@ mod env_file;
 mod existing;
 mod graph;
 mod kind;
+mod kubeconfig;
 mod manifest;
+#[doc(hidden)]
+pub mod paper;
 mod platform;
 mod render;
 mod run;
@@ -31,7 +34,7 @@ mod settings;
 mod spec;
 mod up;
 
-pub use details::Details;
+pub use details::{Details, Phase};
 pub use settings::{Provider, Settings};
 
 use crate::run::Run;
@@ -135,14 +138,17 @@ enum Command {
     },
     /// Print user and password of Argo CD and Grafana
     Credentials,
-    /// Print the private kubeconfig
+    /// Print the private kubeconfig, or add it to another one
     Kubeconfig {
         /// Print where it lies instead
         #[arg(long)]
         path: bool,
         /// For a client in WSL that reaches this machine at ADDRESS: the name in the certificate stays `localhost`
-        #[arg(long, value_name = "ADDRESS")]
+        #[arg(long, value_name = "ADDRESS", conflicts_with = "path")]
         wsl: Option<std::net::IpAddr>,
+        /// Add it to FILE instead, by default to the user's own; the current context stays what it is
+        #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "", conflicts_with = "path")]
+        merge: Option<PathBuf>,
     },
     /// Delete the cluster
     Down,
@@ -193,7 +199,11 @@ impl Tool for Cli {
             Some(Command::Status { watch: false }) => run.status(),
             Some(Command::Status { watch: true }) => run.watch(console),
             Some(Command::Credentials) => run.credentials(),
-            Some(Command::Kubeconfig { path, wsl }) => run.kubeconfig(path, wsl),
+            Some(Command::Kubeconfig { path: true, .. }) => kubeconfig::path(&run),
+            Some(Command::Kubeconfig { wsl, merge, .. }) => match merge {
+                None => kubeconfig::print(&run, wsl),
+                Some(file) => kubeconfig::merge_into(&run, wsl, &file),
+            },
             Some(Command::Down) => run.down(console),
             Some(Command::Serve { .. }) => unreachable!("answered above"),
         }

@@ -6,8 +6,6 @@ use anyhow::Context as _;
 use autoscaleops_core::Failure;
 use serde_json::Value;
 
-use crate::cluster::text;
-
 /// Reads the documents of a file.
 ///
 /// # Errors
@@ -27,24 +25,57 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<Value>> {
 pub(crate) fn parse(content: &str, name: &str) -> anyhow::Result<Vec<Value>> {
     let mut found = Vec::new();
     autoscaleops_rehearsal::render::documents(content, name, &mut found).map_err(Failure::usage)?;
-    found.sort_by_key(rank);
+    found.sort_by_key(stage);
     Ok(found)
 }
 
-/// Returns when an object can be applied: namespaces, then definitions, then what others need.
-pub(crate) fn rank(manifest: &Value) -> u8 {
-    match text(manifest, "/kind").as_str() {
-        "Namespace" => 0,
-        "CustomResourceDefinition" => 1,
-        "ServiceAccount" | "ClusterRole" | "ClusterRoleBinding" | "Role" | "RoleBinding"
-        | "ConfigMap" | "Secret" | "Service" | "NetworkPolicy" => 2,
-        "Deployment" | "StatefulSet" | "DaemonSet" | "Job" => 3,
-        _ => 4,
+/// The order in which objects are applied: each stage needs the ones before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stage {
+    /// Namespaces.
+    Namespaces,
+    /// Definitions of custom resources.
+    Definitions,
+    /// Accounts, roles, configuration, services.
+    Settings,
+    /// Deployments and the like.
+    Workloads,
+    /// Custom resources.
+    Resources,
+}
+
+/// Returns the stage that `object` belongs to.
+pub(crate) fn stage(object: &Value) -> Stage {
+    let group = object["apiVersion"].as_str().unwrap_or_default();
+    match object["kind"].as_str().unwrap_or_default() {
+        "Namespace" => Stage::Namespaces,
+        "CustomResourceDefinition" => Stage::Definitions,
+        "Deployment" | "StatefulSet" | "DaemonSet" | "Job" | "CronJob" | "Pod" => Stage::Workloads,
+        _ if is_built_in(group) => Stage::Settings,
+        _ => Stage::Resources,
     }
+}
+
+fn is_built_in(api_version: &str) -> bool {
+    match api_version.split_once('/') {
+        None => true,
+        Some((group, _)) => !group.contains('.') || group.ends_with(".k8s.io"),
+    }
+}
+
+/// Returns a short name of `object` for messages: `Deployment/argocd-server`.
+pub(crate) fn name(object: &Value) -> String {
+    format!(
+        "{}/{}",
+        object["kind"].as_str().unwrap_or("?"),
+        object["metadata"]["name"].as_str().unwrap_or("?")
+    )
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -53,11 +84,29 @@ mod tests {
         let kinds: Vec<String> = parse(text, "t")
             .unwrap()
             .iter()
-            .map(|it| super::text(it, "/kind"))
+            .map(|it| it["kind"].as_str().unwrap().to_owned())
             .collect();
         assert_eq!(
             kinds,
             ["Namespace", "CustomResourceDefinition", "Application"]
+        );
+    }
+
+    #[test]
+    fn definitions_come_before_their_users() {
+        let of = |api: &str, kind: &str| stage(&json!({"apiVersion": api, "kind": kind}));
+        let stages = [
+            of("v1", "Namespace"),
+            of("apiextensions.k8s.io/v1", "CustomResourceDefinition"),
+            of("rbac.authorization.k8s.io/v1", "ClusterRole"),
+            of("apps/v1", "StatefulSet"),
+            of("argoproj.io/v1alpha1", "Application"),
+        ];
+        assert!(stages.is_sorted());
+        assert_eq!(of("networking.k8s.io/v1", "NetworkPolicy"), Stage::Settings);
+        assert_eq!(
+            of("autoscaling/v2", "HorizontalPodAutoscaler"),
+            Stage::Settings
         );
     }
 }

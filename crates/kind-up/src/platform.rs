@@ -4,6 +4,7 @@
 pub(crate) mod apply;
 pub(crate) mod install;
 pub(crate) mod logins;
-pub(crate) mod manifest;
 pub(crate) mod ready;
+pub(crate) mod slim;
 pub(crate) mod versions;
+pub(crate) mod wait;

@@ -1,6 +1,6 @@
 //! What each command does once the configuration is read.
 
-use std::{net::IpAddr, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 use autoscaleops_core::{
@@ -157,33 +157,6 @@ impl Run {
                 return Ok(report.emitted());
             }
         }
-    }
-
-    pub(crate) fn kubeconfig(
-        &self,
-        path: bool,
-        wsl: Option<IpAddr>,
-    ) -> anyhow::Result<Report<Details>> {
-        let file = self.state.kubeconfig();
-        if !file.exists() {
-            return Err(self.not_up().into());
-        }
-        let mut details = self.details();
-        details.kubeconfig = Some(file.display().to_string());
-        details.text = Some(if path {
-            format!("{}\n", file.display())
-        } else {
-            let text = std::fs::read_to_string(&file)
-                .with_context(|| format!("cannot read `{}`", file.display()))?;
-            match wsl {
-                Some(address) => for_wsl(&text, address)?,
-                None => text,
-            }
-        });
-        let summary = format!("the kubeconfig is {}", file.display());
-        Ok(Report::new(Verdict::Pass, summary, details)
-            .subject(self.subject())
-            .output("kubeconfig", file.display().to_string()))
     }
 
     pub(crate) fn down(&self, console: &mut Console) -> anyhow::Result<Report<Details>> {
@@ -372,29 +345,6 @@ pub(crate) fn drift_summary(cluster: &str, count: usize) -> String {
         "{cluster} differs from the configuration in {}; `kind-up up --recreate` makes it anew, which deletes what is in it",
         text::count(count as u128, "point")
     )
-}
-
-/// Returns a kubeconfig for a client that reaches this machine at `address`. The certificate names
-/// `localhost`, so the client must ask for that name.
-fn for_wsl(kubeconfig: &str, address: IpAddr) -> anyhow::Result<String> {
-    let mut value: serde_json::Value =
-        serde_yaml::from_str(kubeconfig).context("the kubeconfig is not YAML")?;
-    for entry in value["clusters"].as_array_mut().into_iter().flatten() {
-        let cluster = &mut entry["cluster"];
-        let port = cluster["server"]
-            .as_str()
-            .and_then(|it| it.rsplit_once(':'))
-            .map_or("6443", |it| it.1)
-            .trim_end_matches('/')
-            .to_owned();
-        let host = match address {
-            IpAddr::V4(it) => it.to_string(),
-            IpAddr::V6(it) => format!("[{it}]"),
-        };
-        cluster["server"] = format!("https://{host}:{port}").into();
-        cluster["tls-server-name"] = "localhost".into();
-    }
-    Ok(serde_yaml::to_string(&value)?)
 }
 
 /// Asks on the terminal.

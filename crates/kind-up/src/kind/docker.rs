@@ -153,6 +153,19 @@ pub(crate) fn publishers(port: u16) -> Result<Vec<String>, ProcessError> {
     Ok(output.text().lines().map(str::to_owned).collect())
 }
 
+/// Returns whether the node of that name resolves `host`.
+///
+/// # Errors
+///
+/// Fails when docker does, or the name does not resolve there.
+pub(crate) fn resolves(node: &str, host: &str) -> Result<(), ProcessError> {
+    call(
+        &["exec", node, "getent", "hosts", host],
+        Duration::from_secs(15),
+    )
+    .map(drop)
+}
+
 /// Starts containers that have stopped, as after a restart of the machine.
 ///
 /// # Errors
@@ -165,7 +178,7 @@ pub(crate) fn start(names: &[String]) -> anyhow::Result<()> {
         .and_then(Output::check)
         .map_err(|err| {
             err.into_unavailable(
-                "look at `docker ps -a`, or recreate the cluster with `kind-up up --recreate`",
+                "look at `docker ps -a`; `kind-up down` and `kind-up up` make the cluster anew",
             )
         })?;
     Ok(())

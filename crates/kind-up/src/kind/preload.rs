@@ -3,10 +3,12 @@
 //! Best effort: whatever fails here is pulled by the nodes themselves.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
     time::Duration,
 };
+
+use tempfile::TempDir;
 
 use super::{docker, program};
 
@@ -71,19 +73,29 @@ pub(crate) fn pull(images: &[String], left: Duration) -> (Vec<String>, Vec<Strin
     results
 }
 
-/// Loads `images` into the workers of the cluster as one archive, written to `folder` for the time
-/// being.
+/// An archive of images on the disk, gone when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Archive {
+    folder: TempDir,
+}
+
+impl Archive {
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("images.tar")
+    }
+}
+
+/// Writes `images` as one archive into `folder`.
 ///
 /// # Errors
 ///
-/// Fails when docker or kind does.
-pub(crate) fn load(
-    cluster: &str,
+/// Fails when docker does, and where the engine cannot write one that kind can load.
+pub(crate) fn save(
     images: &[String],
     info: &docker::Info,
     folder: &Path,
     left: Duration,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Archive> {
     let platform = info.platform();
     let platform = match saving(info) {
         Saving::Platform => Some(platform.as_str()),
@@ -93,11 +105,20 @@ pub(crate) fn load(
         }
     };
     // On the disk, not in /tmp, which may be memory.
-    let scratch = tempfile::Builder::new()
+    let folder = tempfile::Builder::new()
         .prefix("images-")
         .tempdir_in(folder)?;
-    let archive = scratch.path().join("images.tar");
-    docker::save(images, platform, &archive, left)?;
+    let archive = Archive { folder };
+    docker::save(images, platform, &archive.path(), left)?;
+    Ok(archive)
+}
+
+/// Loads an archive into the workers of the cluster, or into its one node.
+///
+/// # Errors
+///
+/// Fails when kind does.
+pub(crate) fn load(cluster: &str, archive: &Archive, left: Duration) -> anyhow::Result<()> {
     let nodes = program::nodes(cluster)?;
     let mut workers: Vec<String> = nodes
         .iter()
@@ -107,7 +128,7 @@ pub(crate) fn load(
     if workers.is_empty() {
         workers = nodes;
     }
-    program::load(cluster, &archive, &workers, left)
+    program::load(cluster, &archive.path(), &workers, left)
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use autoscaleops_core::{
 };
 use semver::Version;
 
-use crate::kind::doctor::advice;
+use super::advice::advice;
 
 /// Returns the version of kind.
 ///

@@ -12,10 +12,7 @@ use crate::{
     details::{Check, Drift, Phase, Step as Planned},
     env_file::{self, Credentials},
     graph::{self, Step},
-    platform::{
-        install::{self, Platform},
-        versions::Versions,
-    },
+    platform::{install::Platform, versions::Versions, wait},
     spec::Spec,
 };
 
@@ -231,6 +228,7 @@ pub(crate) fn up(spec: &Spec, options: &Options, console: &Console) -> anyhow::R
 struct Found {
     platform: Option<Arc<Platform>>,
     images: Vec<String>,
+    archive: Option<preload::Archive>,
     warnings: Vec<String>,
 }
 
@@ -247,6 +245,46 @@ struct BringUp<'a> {
     found: Mutex<Found>,
 }
 
+/// Runs the phases of a first bring-up by the scheduler of a real one, each sleeping for as long as
+/// `lasts` says instead of doing its work.
+///
+/// # Errors
+///
+/// Fails when a phase has no length.
+pub(crate) fn on_paper(
+    spec: &Spec,
+    lasts: &(dyn Fn(&str) -> Option<Duration> + Sync),
+) -> anyhow::Result<Vec<Phase>> {
+    let options = Options::default();
+    let bring_up = BringUp {
+        spec,
+        options: &options,
+        versions: Versions::built_in(),
+        credentials: None,
+        node_image: String::new(),
+        info: docker::Info::default(),
+        stopped: Vec::new(),
+        makes: true,
+        found: Mutex::default(),
+    };
+    let silent = |_: &str| {};
+    let steps = bring_up
+        .steps(&silent)
+        .into_iter()
+        .map(|step| {
+            let name = step.name();
+            step.with(move |_| {
+                let length = lasts(name)
+                    .ok_or_else(|| anyhow::anyhow!("nothing says how long `{name}` takes"))?;
+                std::thread::sleep(length);
+                Ok(())
+            })
+        })
+        .collect();
+    let (phases, result) = graph::run(steps, spec.timeout, &silent);
+    result.map(|()| phases)
+}
+
 type Say<'a> = &'a (dyn Fn(&str) + Sync);
 
 impl BringUp<'_> {
@@ -255,12 +293,12 @@ impl BringUp<'_> {
             Step::new("manifests", &[], |_| self.read_manifests()),
             Step::new("cluster", &[], |left| self.make_cluster(left)),
             Step::new("api", &["cluster"], |left| {
-                install::wait_for_api(&self.spec.access, left)?;
-                install::assert_kind(&self.spec.access)
+                wait::wait_for_api(&self.spec.access, left)?;
+                wait::assert_kind(&self.spec.access)
             }),
             Step::new("nodes", &["api"], move |left| {
                 let count = usize::from(self.spec.workers) + 1;
-                install::wait_for_nodes(&self.spec.access, count, left, say)
+                wait::wait_for_nodes(&self.spec.access, count, left, say)
             }),
             Step::new("definitions", &["manifests", "api"], move |left| {
                 self.platform()?.definitions(&self.spec.access, left, say)
@@ -279,7 +317,7 @@ impl BringUp<'_> {
                     .wait_for_workloads(&self.spec.access, left, say)
             }),
             Step::new("applications", &["argo cd", "root"], move |left| {
-                install::wait_for_applications(&self.spec.access, left, say)
+                wait::wait_for_applications(&self.spec.access, left, say)
             }),
         ];
         if self.makes && self.spec.preload {
@@ -287,8 +325,19 @@ impl BringUp<'_> {
                 self.pull(left);
                 Ok(())
             }));
-            steps.push(Step::new("load", &["pull", "cluster"], |left| {
+            // Written while the nodes boot: only what needs a node waits for one.
+            steps.push(Step::new("archive", &["pull"], |left| {
+                self.archive(left);
+                Ok(())
+            }));
+            steps.push(Step::new("load", &["archive", "cluster"], |left| {
                 self.load(left);
+                Ok(())
+            }));
+        }
+        if self.makes {
+            steps.push(Step::new("names", &["cluster"], |_| {
+                self.look_up_names();
                 Ok(())
             }));
         }
@@ -337,15 +386,50 @@ impl BringUp<'_> {
         }
     }
 
-    fn load(&self, left: Duration) {
+    fn archive(&self, left: Duration) {
         let images = std::mem::take(&mut self.found().images);
         if images.is_empty() {
             return;
         }
-        let loaded = preload::load(&self.spec.name, &images, &self.info, &self.spec.home, left);
-        if let Err(err) = loaded {
-            let warning = format!("not loaded, the nodes will pull them: {err:#}");
-            self.found().warnings.push(warning);
+        match preload::save(&images, &self.info, &self.spec.home, left) {
+            Ok(archive) => self.found().archive = Some(archive),
+            Err(err) => self.not_loaded(&err),
+        }
+    }
+
+    fn load(&self, left: Duration) {
+        let archive = self.found().archive.take();
+        if let Some(archive) = archive
+            && let Err(err) = preload::load(&self.spec.name, &archive, left)
+        {
+            self.not_loaded(&err);
+        }
+    }
+
+    fn not_loaded(&self, err: &anyhow::Error) {
+        let warning = format!("not loaded, the nodes will pull them: {err:#}");
+        self.found().warnings.push(warning);
+    }
+
+    /// Warns when a node finds no registry: every pull would fail later, and say less.
+    fn look_up_names(&self) {
+        let node = format!("{}-control-plane", self.spec.name);
+        let mut hosts: Vec<String> = self
+            .versions
+            .images()
+            .iter()
+            .filter_map(|it| it.split_once('/'))
+            .map(|(host, _)| host.to_owned())
+            .filter(|it| it.contains('.') && !it.contains(':'))
+            .collect();
+        hosts.sort();
+        hosts.dedup();
+        for host in hosts {
+            if let Err(err) = docker::resolves(&node, &host) {
+                self.found().warnings.push(format!(
+                    "the nodes cannot find {host}, so they will pull nothing from there ({err}): look at Docker's DNS and proxy settings (`docker info`)"
+                ));
+            }
         }
     }
 

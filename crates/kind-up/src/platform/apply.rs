@@ -9,11 +9,12 @@ use autoscaleops_core::{Failure, failure, stop};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::Value;
 
-use super::{
+use super::ready::{self, State};
+use crate::{
+    cluster::{Cluster, UNKNOWN_KIND},
+    kind::advice::{UNKNOWN, advice},
     manifest::{self, Stage},
-    ready::{self, State},
 };
-use crate::cluster::{Cluster, UNKNOWN_KIND};
 
 /// How many objects are applied at once.
 const AT_ONCE: usize = 8;
@@ -67,6 +68,39 @@ fn is_unknown(err: &anyhow::Error) -> bool {
     failure::of(err).is_some_and(|it| it.kind() == UNKNOWN_KIND)
 }
 
+/// How long each thing has been beyond hope without a moment of being ready.
+#[derive(Default)]
+struct Broken(BTreeMap<String, Instant>);
+
+impl Broken {
+    /// Notes how `name` is. Returns why it will never be ready, once it has been so for `patience`;
+    /// else what is missing.
+    ///
+    /// A container that fails is waiting, running and failing in turn; only being ready ends that.
+    fn note(
+        &mut self,
+        name: &str,
+        state: State,
+        patience: Duration,
+    ) -> Result<Option<String>, String> {
+        match state {
+            State::Ready => {
+                self.0.remove(name);
+                Ok(None)
+            }
+            State::Waiting(why) => Ok(Some(why)),
+            State::Broken(why) => {
+                let since = *self.0.entry(name.to_owned()).or_insert_with(Instant::now);
+                if since.elapsed() >= patience {
+                    Err(why)
+                } else {
+                    Ok(Some(why))
+                }
+            }
+        }
+    }
+}
+
 /// Waits until all of `objects` are ready, asking once a second.
 ///
 /// # Errors
@@ -81,7 +115,8 @@ pub(crate) async fn wait(
     say: &(dyn Fn(&str) + Sync),
 ) -> anyhow::Result<()> {
     let started = Instant::now();
-    let mut broken_since: BTreeMap<String, Instant> = BTreeMap::new();
+    let patience = PATIENCE.min(timeout / 2);
+    let mut broken = Broken::default();
     let mut said = String::new();
     loop {
         let mut waiting = Vec::new();
@@ -92,27 +127,20 @@ pub(crate) async fn wait(
                 Ok(None) => State::Waiting("not there yet".to_owned()),
                 Err(err) => State::Waiting(err.to_string()),
             };
-            match state {
-                State::Ready => {
-                    broken_since.remove(&name);
-                }
-                State::Waiting(why) => {
-                    broken_since.remove(&name);
-                    waiting.push(format!("{name}: {why}"));
-                }
-                State::Broken(why) => {
-                    let since = *broken_since
-                        .entry(name.clone())
-                        .or_insert_with(Instant::now);
-                    if since.elapsed() >= PATIENCE.min(timeout / 2) {
-                        return Err(never(&name, &why));
-                    }
-                    waiting.push(format!("{name}: {why}"));
-                }
+            match broken.note(&name, state, patience) {
+                Ok(None) => {}
+                Ok(Some(why)) => waiting.push(format!("{name}: {why}")),
+                Err(why) => return Err(never(&name, &why)),
             }
         }
-        if let Some((pod, why)) = broken_pod(cluster, namespace, &mut broken_since, timeout).await {
-            return Err(never(&pod, &why));
+        // Before an object shows it, its pods do: an image, a crash, no room on any node.
+        for (name, state) in pods(cluster, namespace).await {
+            let is_news = !waiting.is_empty() && has_cause(&state);
+            match broken.note(&name, state, patience) {
+                Ok(Some(why)) if is_news => waiting.push(format!("{name}: {why}")),
+                Ok(_) => {}
+                Err(why) => return Err(never(&name, &why)),
+            }
         }
         if waiting.is_empty() {
             return Ok(());
@@ -126,9 +154,16 @@ pub(crate) async fn wait(
             anyhow::bail!("interrupted while waiting for {said}");
         }
         if started.elapsed() >= timeout {
+            let (kind, hint) = match advice(&said) {
+                (UNKNOWN, _) => (
+                    "timeout",
+                    "run again: what is there is kept; or give more time with `--timeout`",
+                ),
+                known => known,
+            };
             return Err(
-                Failure::undecided("timeout", format!("not ready in time: {said}"))
-                    .hint("run again: what is there is kept; or give more time with `--timeout`")
+                Failure::undecided(kind, format!("not ready in time: {said}"))
+                    .hint(hint)
                     .into(),
             );
         }
@@ -136,50 +171,67 @@ pub(crate) async fn wait(
     }
 }
 
-fn never(name: &str, why: &str) -> anyhow::Error {
-    let (kind, hint) = crate::kind::doctor::advice(why);
-    let kind = if kind == "program_failed" {
-        "broken"
-    } else {
-        kind
-    };
-    Failure::unavailable(
-        kind.to_owned(),
-        format!("{name} will not become ready: {why}"),
-    )
-    .hint(if kind == "broken" {
-        "look at it with `kubectl describe`, mend it, run again"
-    } else {
-        hint
-    })
-    .into()
+/// Returns whether a pod's state says more than that it is not ready yet.
+fn has_cause(state: &State) -> bool {
+    match state {
+        State::Ready => false,
+        State::Broken(_) => true,
+        State::Waiting(why) => why.contains("Unschedulable"),
+    }
 }
 
-/// Returns a pod of the namespace that has been beyond hope for long enough, with its reason.
-async fn broken_pod(
-    cluster: &Cluster,
-    namespace: &str,
-    broken_since: &mut BTreeMap<String, Instant>,
-    timeout: Duration,
-) -> Option<(String, String)> {
-    for pod in cluster.list("v1", "Pod").await.ok()? {
-        if pod["metadata"]["namespace"] != namespace {
-            continue;
-        }
-        let name = manifest::name(&pod);
-        match ready::state(&pod) {
-            State::Broken(why) => {
-                let since = *broken_since
-                    .entry(name.clone())
-                    .or_insert_with(Instant::now);
-                if since.elapsed() >= PATIENCE.min(timeout / 2) {
-                    return Some((name, why));
-                }
-            }
-            _ => {
-                broken_since.remove(&name);
-            }
-        }
+fn never(name: &str, why: &str) -> anyhow::Error {
+    let (kind, hint) = match advice(why) {
+        (UNKNOWN, _) => (
+            "broken",
+            "look at it with `kubectl describe`, mend it, run again",
+        ),
+        known => known,
+    };
+    Failure::unavailable(kind, format!("{name} will not become ready: {why}"))
+        .hint(hint)
+        .into()
+}
+
+/// Returns how the pods of the namespace are.
+async fn pods(cluster: &Cluster, namespace: &str) -> Vec<(String, State)> {
+    let pods = cluster.list("v1", "Pod").await.unwrap_or_default();
+    pods.iter()
+        .filter(|it| it["metadata"]["namespace"] == namespace)
+        .map(|it| (manifest::name(it), ready::state(it)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pod_that_fails_and_waits_in_turn_is_given_up_and_one_that_was_ready_is_not() {
+        let mut broken = Broken::default();
+        let none = Duration::ZERO;
+        let long = Duration::from_secs(60);
+        let failing = || State::Broken("CrashLoopBackOff".to_owned());
+        let waiting = || State::Waiting("starting".to_owned());
+        assert_eq!(
+            broken.note("a", failing(), long),
+            Ok(Some("CrashLoopBackOff".to_owned()))
+        );
+        let since = broken.0["a"];
+        assert_eq!(
+            broken.note("a", waiting(), none),
+            Ok(Some("starting".to_owned()))
+        );
+        assert_eq!(
+            broken.0.get("a"),
+            Some(&since),
+            "waiting is not being ready"
+        );
+        assert_eq!(
+            broken.note("a", failing(), none),
+            Err("CrashLoopBackOff".to_owned())
+        );
+        assert_eq!(broken.note("a", State::Ready, none), Ok(None));
+        assert!(broken.0.is_empty());
     }
-    None
 }

@@ -99,7 +99,8 @@ fn pod(object: &Value) -> State {
         let waiting = &container["state"]["waiting"];
         let why = words(&waiting["reason"], &waiting["message"]);
         match waiting["reason"].as_str().unwrap_or_default() {
-            "ImagePullBackOff"
+            "ErrImagePull"
+            | "ImagePullBackOff"
             | "ErrImageNeverPull"
             | "InvalidImageName"
             | "CreateContainerError" => {
@@ -173,7 +174,7 @@ mod tests {
         broken(&pod("ImagePullBackOff", 0), "back-off x");
         broken(&pod("CrashLoopBackOff", 3), "CrashLoopBackOff");
         waiting(&pod("CrashLoopBackOff", 2), "CrashLoopBackOff");
-        waiting(&pod("ErrImagePull", 0), "ErrImagePull");
+        broken(&pod("ErrImagePull", 0), "ErrImagePull");
         waiting(&pod("ContainerCreating", 0), "no condition Ready");
         waiting(
             &json!({"kind": "Pod", "status": {"conditions": [

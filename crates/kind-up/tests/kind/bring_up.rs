@@ -59,6 +59,12 @@ fn a_first_run_makes_the_cluster_and_a_second_one_changes_nothing() {
                 && it.ends_with("--nodes test-control-plane"))
     );
 
+    // The archive is written while the nodes boot; only loading it waits for them.
+    assert!(
+        time("save.begin") < time("create.end"),
+        "the archive waited for the cluster"
+    );
+
     // The phases overlap, and one chain of them is marked.
     let phases = report["details"]["phases"].as_array().unwrap();
     assert!(phases.len() >= 10 && phases.iter().any(|it| it["critical"] == true));
@@ -147,6 +153,67 @@ fn the_kubeconfig_is_private_and_the_users_own_stays_as_it_was() {
         text.contains("https://172.20.0.1:") && text.contains("tls-server-name: localhost"),
         "{text}"
     );
+}
+
+#[test]
+fn the_kubeconfig_is_added_to_another_one_on_request_and_kubectl_reads_both() {
+    let machine = Machine::new();
+    machine.start_cluster();
+    machine.command(&["up"]).assert().success();
+    let own = machine.path("own-kubeconfig");
+    let theirs = "# mine\napiVersion: v1\nkind: Config\nclusters:\n- name: production\n  cluster: {server: 'https://production.example.org'}\n\
+                  contexts:\n- name: production\n  context: {cluster: production, user: me}\ncurrent-context: production\nusers:\n- name: me\n  user: {}\n";
+    fs::write(&own, theirs).unwrap();
+    let flag = format!("--merge={}", own.display());
+    let (code, report) = machine.run(&["kubeconfig", &flag]);
+    assert_eq!(
+        (code, &report["outputs"]["changed"]),
+        (0, &true.into()),
+        "{report:#}"
+    );
+    let merged = fs::read_to_string(&own).unwrap();
+    assert!(theirs.lines().all(|it| merged.contains(it)), "{merged}");
+    let backup = machine.path("own-kubeconfig.kind-up.bak");
+    assert_eq!(fs::read_to_string(&backup).unwrap(), theirs);
+    assert!(!machine.path("own-kubeconfig.lock").exists());
+    let (_, report) = machine.run(&["kubeconfig", &flag]);
+    assert_eq!(report["outputs"]["changed"], false);
+    assert_eq!(fs::read_to_string(&own).unwrap(), merged);
+    if let Some(kubectl) = autoscaleops_testkit::peer("kubectl") {
+        let ask = |args: &[&str]| {
+            let output = snapbox::cmd::Command::new(&kubectl)
+                .args(args)
+                .arg("--kubeconfig")
+                .arg(&own)
+                .output()
+                .unwrap();
+            String::from_utf8(output.stdout).unwrap()
+        };
+        assert_eq!(ask(&["config", "current-context"]).trim(), "production");
+        let contexts = ask(&["config", "get-contexts", "-o", "name"]);
+        assert_eq!(contexts, "kind-test\nproduction\n");
+        assert!(ask(&["get", "nodes", "--context", "kind-test"]).contains("rehearsal"));
+    }
+    // A cluster of that name that is somebody else's stays theirs.
+    fs::write(&own, theirs.replace("production", "kind-test")).unwrap();
+    let (code, report) = machine.run(&["kubeconfig", &flag]);
+    assert_eq!(code, 2, "{report:#}");
+    assert!(report["error"].to_string().contains("not from kind-up"));
+    assert_eq!(
+        fs::read_to_string(&own).unwrap(),
+        theirs.replace("production", "kind-test")
+    );
+}
+
+#[test]
+fn nodes_that_find_no_registry_are_warned_of() {
+    let machine = Machine::new();
+    machine.start_cluster();
+    fs::write(machine.path("names.fail"), "").unwrap();
+    let output = machine.command(&["up"]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("the nodes cannot find quay.io"), "{said}");
 }
 
 #[test]

@@ -264,8 +264,9 @@ inspect) echo '[{{"Name":"/test-control-plane","State":{{"Status":"'"$(cat clust
 image) exit 1 ;;
 pull) if [ -f pull.fails ]; then cat pull.fails >&2; exit 1; fi
   date +%s%N >>pull.begin; sleep 0.1 ;;
-save) while [ $# -gt 0 ]; do if [ "$1" = -o ]; then echo tar >"$2"; fi; shift; done ;;
+save) date +%s%N >>save.begin; while [ $# -gt 0 ]; do if [ "$1" = -o ]; then echo tar >"$2"; fi; shift; done ;;
 start) echo running >cluster ;;
+exec) if [ -f names.fail ]; then exit 2; fi ;;
 *) echo "unexpected: $*" >&2; exit 1 ;;
 esac"#
     )

@@ -1,6 +1,7 @@
 //! Each check fails for its own reason alone.
 
 use super::*;
+use crate::kind::advice::advice;
 use crate::spec::tests::spec;
 
 fn good() -> Facts {

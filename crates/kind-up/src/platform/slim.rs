@@ -1,4 +1,4 @@
-//! Objects slimmed and put in stages. Pure.
+//! Argo CD's objects slimmed. Pure.
 
 use serde_json::{Value, json};
 
@@ -56,49 +56,6 @@ fn prune(object: &mut Value) {
     map.retain(|key, value| key != "spec" || value.as_object().is_none_or(|it| !it.is_empty()));
 }
 
-/// The order in which objects are applied: each stage needs the ones before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Stage {
-    /// Namespaces.
-    Namespaces,
-    /// Definitions of custom resources.
-    Definitions,
-    /// Accounts, roles, configuration, services.
-    Settings,
-    /// Deployments and the like.
-    Workloads,
-    /// Custom resources.
-    Resources,
-}
-
-/// Returns the stage that `object` belongs to.
-pub(crate) fn stage(object: &Value) -> Stage {
-    let group = object["apiVersion"].as_str().unwrap_or_default();
-    match object["kind"].as_str().unwrap_or_default() {
-        "Namespace" => Stage::Namespaces,
-        "CustomResourceDefinition" => Stage::Definitions,
-        "Deployment" | "StatefulSet" | "DaemonSet" | "Job" | "CronJob" | "Pod" => Stage::Workloads,
-        _ if is_built_in(group) => Stage::Settings,
-        _ => Stage::Resources,
-    }
-}
-
-fn is_built_in(api_version: &str) -> bool {
-    match api_version.split_once('/') {
-        None => true,
-        Some((group, _)) => !group.contains('.') || group.ends_with(".k8s.io"),
-    }
-}
-
-/// Returns a short name of `object` for messages: `Deployment/argocd-server`.
-pub(crate) fn name(object: &Value) -> String {
-    format!(
-        "{}/{}",
-        object["kind"].as_str().unwrap_or("?"),
-        object["metadata"]["name"].as_str().unwrap_or("?")
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,23 +99,5 @@ spec: {replicas: 1, template: {spec: {containers: [{name: dex}]}}}
         assert_eq!(server["readinessProbe"]["httpGet"]["path"], "/healthz");
         assert_eq!(after[1]["spec"]["replicas"], 1);
         assert_eq!(after[2]["spec"]["replicas"], 0);
-    }
-
-    #[test]
-    fn definitions_come_before_their_users() {
-        let of = |api: &str, kind: &str| stage(&json!({"apiVersion": api, "kind": kind}));
-        let stages = [
-            of("v1", "Namespace"),
-            of("apiextensions.k8s.io/v1", "CustomResourceDefinition"),
-            of("rbac.authorization.k8s.io/v1", "ClusterRole"),
-            of("apps/v1", "StatefulSet"),
-            of("argoproj.io/v1alpha1", "Application"),
-        ];
-        assert!(stages.is_sorted());
-        assert_eq!(of("networking.k8s.io/v1", "NetworkPolicy"), Stage::Settings);
-        assert_eq!(
-            of("autoscaling/v2", "HorizontalPodAutoscaler"),
-            Stage::Settings
-        );
     }
 }
