@@ -278,3 +278,46 @@ fn down_deletes_the_cluster_and_its_kubeconfig_and_is_safe_twice() {
     let (code, report) = machine.run(&["down", "--yes"]);
     assert_eq!((code, &report["outputs"]["deleted"]), (0, &false.into()));
 }
+
+#[test]
+fn the_bootstrap_script_looks_for_what_is_missing_and_brings_up_what_is_not_there() {
+    let machine = Machine::new();
+    machine.start_cluster();
+    let program = snapbox::cmd::cargo_bin!("kind-up");
+    std::os::unix::fs::symlink(program, machine.path("kind-up")).unwrap();
+    let script = autoscaleops_testkit::root().join("scripts/bootstrap.sh");
+    let bootstrap = || {
+        let path = format!(
+            "{}:{}",
+            machine.folder.path().display(),
+            machine.stubs.path().display()
+        );
+        snapbox::cmd::Command::new("bash")
+            .arg(&script)
+            .args(["--config"])
+            .arg(machine.path("autoscaleops.yaml"))
+            .env("PATH", path)
+            .env("XDG_STATE_HOME", machine.path("state"))
+            .env("XDG_CACHE_HOME", machine.path("cache"))
+            .output()
+            .unwrap()
+    };
+    let output = bootstrap();
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        said.contains("every port is free") && said.contains("root") && said.contains("█"),
+        "{said}"
+    );
+    // What is missing ends it before anything is done.
+    let before = machine.changing_calls();
+    fs::write(
+        machine.path("docker.fails"),
+        "Cannot connect to the Docker daemon",
+    )
+    .unwrap();
+    let output = bootstrap();
+    assert_eq!(output.status.code(), Some(10), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("try: start it"));
+    assert_eq!(machine.changing_calls(), before);
+}

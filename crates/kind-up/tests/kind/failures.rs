@@ -28,6 +28,36 @@ fn what_kind_says_is_explained() {
         ),
         ("ERROR: kubelet: too many open files", "inotify", "sysctl"),
         (
+            "ERROR: Cannot connect to the Docker daemon at unix:///var/run/docker.sock",
+            "docker_down",
+            "--provider embedded",
+        ),
+        (
+            "ERROR: permission denied while trying to connect to the Docker daemon socket",
+            "docker_denied",
+            "usermod",
+        ),
+        (
+            "ERROR: could not find an available, non-overlapping IPv4 address pool among the defaults",
+            "address_pool",
+            "default-address-pools",
+        ),
+        (
+            "Couldn't find an alternative telinit implementation to spawn.",
+            "docker_init",
+            "daemon.json",
+        ),
+        (
+            "ERROR: failed to join node with kubeadm",
+            "node_join",
+            "workers: 0",
+        ),
+        (
+            "ERROR: node(s) already exist for a cluster with the name \"test\"",
+            "already_exists",
+            "again",
+        ),
+        (
             "ERROR: write /var/lib/docker/tmp: no space left on device",
             "disk_full",
             "docker system prune",

@@ -268,6 +268,66 @@ fn manifests_of_argo_cd_s_size_are_applied_with_conflicts_named_one_by_one() {
 }
 
 #[test]
+fn fields_are_taken_only_from_the_ways_in_which_this_was_done_before_and_again_changes_nothing() {
+    let Some(it) = StandIn::start(&[]) else {
+        return;
+    };
+    it.write("platform.yaml", &platform());
+    let up = |flags: &[&str]| {
+        let flags: Vec<&str> = [&["--manifest", "platform.yaml"], flags].concat();
+        let output = it.kind_up(&["up", "--no-wait", "-o", "json"], &flags);
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    assert_eq!(up(&[])["outputs"]["changed"], true);
+    let before = it.ok("get --raw /api/v1/configmaps");
+    assert_eq!(up(&[])["outputs"]["changed"], false, "a second apply");
+    assert_eq!(it.ok("get --raw /api/v1/configmaps"), before);
+    // kubectl's own apply did this work before: its fields are ours to take.
+    let patch = "--type merge -p {\"data\":{\"key\":\"mine\"}}";
+    it.ok(&format!(
+        "patch cm object-0 --field-manager kubectl-client-side-apply {patch}"
+    ));
+    assert_eq!(up(&[])["verdict"], "pass");
+    assert_eq!(it.ok("get cm object-0 -o jsonpath={.data.key}"), "value");
+    // A person's are not, and the error names both.
+    it.ok(&format!("patch cm object-4 --field-manager person {patch}"));
+    let report = up(&[]);
+    assert_eq!(report["error"]["kind"], "conflict", "{report:#}");
+    let said = report["error"].to_string();
+    assert!(
+        said.contains("ConfigMap object-4")
+            && said.contains(".data.key")
+            && said.contains("person"),
+        "{said}"
+    );
+    assert_eq!(it.ok("get cm object-4 -o jsonpath={.data.key}"), "mine");
+    assert_eq!(up(&["--force-conflicts"])["verdict"], "pass");
+    assert_eq!(it.ok("get cm object-4 -o jsonpath={.data.key}"), "value");
+}
+
+#[test]
+fn a_large_manifest_leaves_no_memory_behind() {
+    let Some(it) = StandIn::start(&[]) else {
+        return;
+    };
+    let resident = || -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", it.pid())).unwrap();
+        let line = status.lines().find(|it| it.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    };
+    let before = resident();
+    it.write("platform.yaml", &platform());
+    for _ in 0..3 {
+        it.ok("apply --server-side -f platform.yaml");
+    }
+    // 2.7 MB of objects with their owners; what they took on the way is given back in a moment.
+    autoscaleops_testkit::wait_until("memory to be given back", SOON, || {
+        it.ok("get --raw /readyz");
+        resident() < before + 30_000
+    });
+}
+
+#[test]
 fn killed_at_any_moment_it_comes_back_with_what_it_had() {
     let Some(it) = StandIn::start(&[]) else {
         return;
