@@ -1,12 +1,15 @@
 //! The JavaScript side: runtimes on stacks of their own, and what scripts find in them.
 
+mod anatomy;
 mod fiber;
+mod group;
 mod modules;
 mod native;
 mod vm;
 mod vu;
 
 pub use fiber::{Fiber, Job, Outcome};
+pub use group::Group;
 pub use modules::{Modules, Unsupported};
 pub(crate) use native::{enter, md5_of};
 pub use vu::{Console, Defaults, Level, Phase, Shared, StopReason, Vu};

@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     io::Write,
     path::{Path, PathBuf},
+    rc::Rc,
     sync::{
         Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -18,7 +19,7 @@ use thiserror::Error;
 
 use crate::{
     http,
-    js::{Console, Fiber, Level, Modules, Outcome, Shared, StopReason, Vu},
+    js::{Console, Fiber, Group, Level, Modules, Outcome, Shared, StopReason, Vu},
     metrics::{Collector, Kind, Registry, Shard, Sink, Tags, Totals, Trend, VUS, VUS_MAX},
     options::{Options, Scenario},
 };
@@ -63,6 +64,7 @@ pub enum RunError {
 pub struct Test {
     shared: Arc<Shared>,
     entry: Arc<str>,
+    grouped: bool,
     /// The options that it exports.
     pub options: Options,
     /// The options that it exports, as they stand there.
@@ -229,7 +231,9 @@ impl Test {
                 let control = Control::starting(Instant::now());
                 control.end(Duration::from_secs(60), Duration::ZERO);
                 *vu.control.borrow_mut() = Some(Arc::new(control));
-                match Fiber::new(vu, entry) {
+                let fiber = Group::new(&vu.shared, false)
+                    .and_then(|group| Fiber::new(Rc::clone(&vu), group, entry));
+                match fiber {
                     Ok(mut fiber) => fiber.load().await,
                     Err(err) => Outcome::LoadFailed(err.to_string()),
                 }
@@ -246,6 +250,7 @@ impl Test {
                     shared,
                     entry,
                     functions,
+                    grouped: true,
                 })
             }
             Outcome::LoadFailed(text) | Outcome::Thrown(text) => Err(RunError::Script(text)),
@@ -253,6 +258,13 @@ impl Test {
                 "the script was not loaded within a minute".to_owned(),
             )),
         }
+    }
+
+    /// Gives every virtual user a runtime of its own. It takes more memory, and nothing else changes.
+    #[must_use]
+    pub fn with_own_runtimes(mut self) -> Self {
+        self.grouped = false;
+        self
     }
 
     /// Runs the script. `summary` makes the data for its `handleSummary`, where it has one.
@@ -325,6 +337,7 @@ impl Test {
             options: settings.options.clone(),
             functions: self.functions.clone(),
             lag: Arc::clone(&lag),
+            grouped: self.grouped,
             summaries: asked,
         };
         let began = Instant::now();
@@ -564,3 +577,6 @@ fn needed_at_once(plan: &[Scenario]) -> u64 {
         .max()
         .unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,10 +2,13 @@
 
 use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
 
-use corosensei::{Coroutine, CoroutineResult, stack::DefaultStack};
+use corosensei::{
+    Coroutine, CoroutineResult,
+    stack::{DefaultStack, Stack as _},
+};
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 
-use super::{Vu, vm, vu::Expected};
+use super::{Group, Vu, group::Seat, vm, vu::Expected};
 use crate::{
     http::{Jar, Request, Response},
     metrics::{
@@ -15,7 +18,10 @@ use crate::{
 };
 
 /// Address space of a stack. Only what is used of it takes memory.
-pub(super) const STACK: usize = 1 << 20;
+const STACK: usize = 1 << 20;
+
+/// What of a stack is kept for native functions under JavaScript.
+const NATIVE_STACK: usize = 192 << 10;
 
 /// What a virtual user is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,17 +99,18 @@ pub struct Fiber {
 }
 
 impl Fiber {
-    /// Makes the stack of a virtual user. Nothing runs yet.
+    /// Makes the stack of a virtual user of `group`. Nothing runs yet.
     ///
     /// # Errors
     ///
     /// Fails when the system has no more address space or mappings.
-    pub fn new(vu: Rc<Vu>, entry: Arc<str>) -> std::io::Result<Self> {
+    pub fn new(vu: Rc<Vu>, group: Rc<Group>, entry: Arc<str>) -> std::io::Result<Self> {
         let stack = DefaultStack::new(STACK)?;
+        let floor = stack.limit().get() + NATIVE_STACK;
         let inner = Rc::clone(&vu);
         let coroutine = Coroutine::with_stack(stack, move |yielder, _: Input| {
             inner.yielder.set(yielder);
-            vm::live(&inner, &entry);
+            vm::live(&inner, Seat::new(group, floor), &entry);
             inner.yielder.set(std::ptr::null());
         });
         Ok(Self {

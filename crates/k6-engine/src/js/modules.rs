@@ -24,6 +24,9 @@ const BUILTIN: [(&str, &str); 8] = [
     ("k6/timers", include_str!("prelude/timers.js")),
 ];
 
+/// What scripts find without an import. No script can import it: the name is no specifier.
+const GLOBALS: (&str, &str) = ("<globals>", include_str!("prelude/globals.js"));
+
 /// Something that only the real k6 has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unsupported {
@@ -114,6 +117,11 @@ impl Modules {
         self.compiled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Loads what scripts find without an import.
+    pub(crate) fn globals<'js>(&self, ctx: &Ctx<'js>) -> Result<Module<'js, Declared>> {
+        self.load(ctx, GLOBALS.0)
+    }
+
     /// Loads the module `name`, compiled by this call or an earlier one.
     pub(crate) fn load<'js>(&self, ctx: &Ctx<'js>, name: &str) -> Result<Module<'js, Declared>> {
         let known = self.lock().get(name).cloned();
@@ -121,7 +129,8 @@ impl Modules {
             // SAFETY: the bytes were written by this process, from a module that the same engine compiled.
             return unsafe { Module::load(ctx.clone(), &bytes) };
         }
-        let source = match BUILTIN.iter().find(|it| it.0 == name) {
+        let mut builtin = BUILTIN.iter().chain([&GLOBALS]);
+        let source = match builtin.find(|it| it.0 == name) {
             Some((_, source)) => (*source).to_owned(),
             None => std::fs::read_to_string(name).map_err(|err| {
                 Exception::throw_message(ctx, &format!("cannot read the module `{name}`: {err}"))

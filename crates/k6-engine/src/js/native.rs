@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use rquickjs::{Ctx, Error, Exception, Function, Object, Result, Value, function::Rest};
+use rquickjs::{Ctx, Error, Exception, Object, Result, Value};
 
 use super::Vu;
 
@@ -12,49 +12,37 @@ mod execution;
 mod files;
 mod request;
 mod response;
+mod table;
 
 pub(crate) use binary::md5_of;
 pub(crate) use checks::enter;
 pub(crate) use response::make as response;
+pub(crate) use table::forget;
 
 /// A native function.
 type Native = for<'js> fn(&Rc<Vu>, &Ctx<'js>, &[Value<'js>]) -> Result<Value<'js>>;
 
+/// All native functions.
+const TABLES: &[&[(&str, Native)]] = &[
+    binary::TABLE,
+    checks::TABLE,
+    execution::TABLE,
+    files::TABLE,
+    request::TABLE,
+];
+
 /// Puts all native functions where the built-in modules find them.
 pub(crate) fn install(ctx: &Ctx<'_>, vu: &Rc<Vu>) -> Result<()> {
     let object = Object::new(ctx.clone())?;
-    let tables: [&[(&str, Native)]; 5] = [
-        binary::TABLE,
-        checks::TABLE,
-        execution::TABLE,
-        files::TABLE,
-        request::TABLE,
-    ];
-    for (name, native) in tables.into_iter().flatten() {
-        let vu = Rc::clone(vu);
-        let native = *native;
-        let function = Function::new(
-            ctx.clone(),
-            bound(move |ctx, arguments| native(&vu, &ctx, &arguments.0)),
-        )?;
-        object.set(*name, function)?;
-    }
+    table::put(ctx, &object, vu);
     object.set("callbacks", Object::new(ctx.clone())?)?;
-    response::install(ctx, &object)?;
+    response::install(ctx, vu, &object)?;
     ctx.globals().prop(
         "__k6",
         rquickjs::object::Property::from(object)
             .configurable()
             .writable(),
     )
-}
-
-/// Tells the compiler that a closure works for every lifetime of a context.
-fn bound<F>(function: F) -> F
-where
-    F: for<'js> Fn(Ctx<'js>, Rest<Value<'js>>) -> Result<Value<'js>>,
-{
-    function
 }
 
 /// Throws what a script cannot catch, as its iteration is to end.

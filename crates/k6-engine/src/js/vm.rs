@@ -3,40 +3,42 @@
 use std::rc::Rc;
 
 use rquickjs::{
-    CatchResultExt as _, CaughtError, Context, Ctx, Exception, Function, Module, Object, Promise,
-    Runtime, Value, promise::PromiseState,
+    CatchResultExt as _, CaughtError, Ctx, Exception, Function, Module, Object, Promise, Value,
+    promise::PromiseState,
 };
 
 use super::{
     Job, Outcome, Phase, Vu,
-    fiber::{Input, Op, STACK},
-    modules::{Finder, Source},
+    anatomy::Away,
+    fiber::{Input, Op},
+    group::Seat,
     native,
     vu::{Event, read},
 };
 
-/// What of a stack is kept for native functions under JavaScript.
-const NATIVE_STACK: usize = 192 << 10;
-
-const GLOBALS: &str = include_str!("prelude/globals.js");
-
 /// Runs on the virtual user's own stack until it is told to end.
-pub(super) fn live(vu: &Rc<Vu>, entry: &str) {
-    let (runtime, context) = match make(vu) {
-        Ok(made) => made,
+pub(super) fn live(vu: &Rc<Vu>, seat: Seat, entry: &str) {
+    let seat = Rc::new(seat);
+    *vu.seat.borrow_mut() = Some(Rc::clone(&seat));
+    seat.enter(vu, Away::default());
+    serve(vu, &seat, entry);
+    seat.end();
+    *vu.seat.borrow_mut() = None;
+}
+
+fn serve(vu: &Rc<Vu>, seat: &Seat, entry: &str) {
+    let context = match seat.context() {
+        Ok(context) => context,
         Err(err) => {
             vu.suspend(Op::Ready(Outcome::LoadFailed(err.to_string())));
             return;
         }
     };
-    // SAFETY: the context is alive until the end of this function, is used on this stack only, and
-    // nothing else enters its runtime meanwhile.
+    // SAFETY: the context is alive until the end of this function and is used on this stack only.
+    // Where others share its runtime, they run only while this one is suspended and has left it.
     let ctx = unsafe { Ctx::from_raw(context.as_raw()) };
-    update_stack(&ctx);
-    let loaded = load(vu, &ctx, entry);
-    match loaded {
-        Ok((exports, outcome)) => {
-            let mut outcome = outcome;
+    match load(vu, &ctx, entry) {
+        Ok((exports, mut outcome)) => {
             while let Input::Run(job) = vu.suspend(Op::Ready(outcome)) {
                 vu.phase.set(Phase::Run);
                 outcome = run(vu, &ctx, &exports, job);
@@ -46,33 +48,15 @@ pub(super) fn live(vu: &Rc<Vu>, entry: &str) {
             vu.suspend(Op::Ready(Outcome::LoadFailed(text)));
         }
     }
-    drop(ctx);
-    drop(context);
-    runtime.set_interrupt_handler(None);
-}
-
-fn make(vu: &Rc<Vu>) -> rquickjs::Result<(Runtime, Context)> {
-    let runtime = Runtime::new()?;
-    runtime.set_max_stack_size(STACK - NATIVE_STACK);
-    runtime.set_memory_limit(vu.shared.memory_limit);
-    runtime.set_loader(Finder, Source(vu.shared.clone()));
-    let watched = Rc::clone(vu);
-    runtime.set_interrupt_handler(Some(Box::new(move || watched.must_end())));
-    let context = Context::full(&runtime)?;
-    Ok((runtime, context))
-}
-
-fn update_stack(ctx: &Ctx<'_>) {
-    // SAFETY: both calls only read and write fields of the runtime that belongs to this context.
-    unsafe {
-        rquickjs::qjs::JS_UpdateStackTop(rquickjs::qjs::JS_GetRuntime(ctx.as_raw().as_ptr()));
-    };
+    vu.prototype.borrow_mut().take();
+    native::forget(&ctx);
 }
 
 fn load<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, entry: &str) -> Result<(Object<'js>, Outcome), String> {
     let globals = || -> rquickjs::Result<Module<'js, rquickjs::module::Evaluated>> {
         native::install(ctx, vu)?;
-        ctx.eval::<(), _>(GLOBALS)?;
+        let (_, promise) = vu.shared.modules.globals(ctx)?.eval()?;
+        settle(vu, ctx, &promise)?;
         let module = vu.shared.modules.load(ctx, entry)?;
         let (module, promise) = module.eval()?;
         settle(vu, ctx, &promise)?;
@@ -119,14 +103,7 @@ fn run<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, exports: &Object<'js>, job: Job) -> Out
             };
         };
         let globals = ctx.globals();
-        if let Some(scenario) = vu.scenario.borrow().as_ref()
-            && !scenario.plan.env.is_empty()
-        {
-            let env: Object<'js> = globals.get("__ENV")?;
-            for (name, value) in &scenario.plan.env {
-                env.set(name.as_str(), value.as_str())?;
-            }
-        }
+        environment(vu, ctx)?;
         globals.set("__VU", vu.id)?;
         globals.set("__ITER", vu.iteration.get())?;
         let mut returned: Value<'js> = match argument {
@@ -140,7 +117,7 @@ fn run<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, exports: &Object<'js>, job: Job) -> Out
         while vu.pending.get() > 0 || !vu.events.borrow().is_empty() {
             turn(vu, ctx)?;
         }
-        while ctx.execute_pending_job() {}
+        jobs(vu, ctx)?;
         if matches!(job, Job::Iteration(_) | Job::Teardown) {
             return Ok(None);
         }
@@ -157,6 +134,40 @@ fn run<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, exports: &Object<'js>, job: Job) -> Out
     };
     vu.events.borrow_mut().clear();
     outcome
+}
+
+/// Gives `__ENV` the variables of the scenario, where it is not the one of the last iteration.
+fn environment(vu: &Vu, ctx: &Ctx<'_>) -> rquickjs::Result<()> {
+    let scenario = vu.scenario.borrow();
+    let own = scenario.as_ref().map(|it| &it.plan.env);
+    let wanted = own.filter(|it| !it.is_empty());
+    let mut known = vu.scenario_env.borrow_mut();
+    if known.as_ref() == wanted {
+        return Ok(());
+    }
+    let env = Object::new(ctx.clone())?;
+    for (name, value) in vu.shared.env.iter().chain(wanted.into_iter().flatten()) {
+        env.set(name.as_str(), value.as_str())?;
+    }
+    ctx.globals().prop(
+        "__ENV",
+        rquickjs::object::Property::from(env)
+            .configurable()
+            .writable(),
+    )?;
+    *known = wanted.cloned();
+    Ok(())
+}
+
+/// Runs the reactions to promises that are due, as long as the iteration may go on: each may add
+/// another one without end.
+fn jobs(vu: &Vu, ctx: &Ctx<'_>) -> rquickjs::Result<()> {
+    while ctx.execute_pending_job() {
+        if vu.must_end() {
+            return Err(native::interrupted(ctx));
+        }
+    }
+    Ok(())
 }
 
 /// Returns what `setup` returned, one copy for each virtual user.
@@ -180,7 +191,7 @@ fn settle<'js>(
     promise: &Promise<'js>,
 ) -> rquickjs::Result<Value<'js>> {
     loop {
-        while ctx.execute_pending_job() {}
+        jobs(vu, ctx)?;
         match promise.state() {
             PromiseState::Pending if vu.pending.get() == 0 && vu.events.borrow().is_empty() => {
                 return Err(Exception::throw_message(
@@ -200,7 +211,7 @@ fn settle<'js>(
 
 /// Serves one event, waiting for it where there is none.
 fn turn<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>) -> rquickjs::Result<()> {
-    while ctx.execute_pending_job() {}
+    jobs(vu, ctx)?;
     let mut event = vu.events.borrow_mut().pop_front();
     if event.is_none() {
         if vu.pending.get() == 0 {
@@ -228,11 +239,11 @@ fn turn<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>) -> rquickjs::Result<()> {
         Event::Answer(id, response) => {
             let callback: Function<'js> = shelf.get(id.to_string())?;
             shelf.remove(id.to_string())?;
-            let response = native::response(ctx, *response)?;
+            let response = native::response(vu, ctx, *response)?;
             callback.call::<_, ()>((response,))?;
         }
     }
-    while ctx.execute_pending_job() {}
+    jobs(vu, ctx)?;
     Ok(())
 }
 

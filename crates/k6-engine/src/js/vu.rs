@@ -14,10 +14,12 @@ use std::{
 };
 
 use corosensei::Yielder;
+use rquickjs::{Object, Persistent};
 use serde_json::Value;
 
 use super::{
     fiber::{Input, Op},
+    group::Seat,
     modules::Modules,
 };
 use crate::{
@@ -191,6 +193,12 @@ pub struct Vu {
     pub(crate) collector: RefCell<Option<Arc<Collector>>>,
     pub(crate) client: RefCell<Option<Rc<http::Client>>>,
     pub(crate) yielder: Cell<*const Yielder<Input, Op>>,
+    /// Its place in its runtime, while it has one.
+    pub(crate) seat: RefCell<Option<Rc<Seat>>>,
+    /// What its answers have in common.
+    pub(crate) prototype: RefCell<Option<Persistent<Object<'static>>>>,
+    /// The variables of a scenario that stand in `__ENV`.
+    pub(crate) scenario_env: RefCell<Option<BTreeMap<String, String>>>,
     pub(crate) id: u64,
     pub(crate) phase: Cell<Phase>,
     pub(crate) iteration: Cell<u64>,
@@ -236,6 +244,9 @@ impl Vu {
             collector: RefCell::new(collector),
             client: RefCell::new(client),
             yielder: Cell::new(std::ptr::null()),
+            seat: RefCell::default(),
+            prototype: RefCell::default(),
+            scenario_env: RefCell::default(),
             id,
             phase: Cell::new(Phase::Init),
             iteration: Cell::new(0),
@@ -345,15 +356,19 @@ impl Vu {
     }
 
     /// Hands the thread to others until `op` is done.
-    pub(crate) fn suspend(&self, op: Op) -> Input {
+    pub(crate) fn suspend(self: &Rc<Self>, op: Op) -> Input {
         let yielder = self.yielder.get();
-        if yielder.is_null() {
+        let seat = self.seat.borrow().clone();
+        // Another virtual user's stack cannot wait on behalf of this one.
+        let Some(seat) = seat.filter(|it| !yielder.is_null() && it.is_running(self)) else {
             return Input::Cancel;
-        }
+        };
+        let away = seat.leave();
         // SAFETY: the pointer is set at the start of the fiber's body to the yielder that lives as
         // long as this body, and reset at its end; native functions run only within it, on its stack.
-
-        unsafe { &*yielder }.suspend(op)
+        let input = unsafe { &*yielder }.suspend(op);
+        seat.enter(self, away);
+        input
     }
 
     /// Tells the virtual user that something it waits for has happened.

@@ -21,7 +21,7 @@ use super::{
     worker::{self, Assignment, Context, Handle, Seed, Source},
 };
 use crate::{
-    js::{self, Fiber, Level, Outcome, Shared, Vu, enter, write},
+    js::{self, Fiber, Group, Level, Outcome, Shared, Vu, enter, write},
     metrics::{DATA_RECEIVED, DATA_SENT, Shard, Trend},
     options::{Executor, Options},
 };
@@ -35,6 +35,8 @@ pub(super) struct Job {
     pub(super) options: Options,
     pub(super) functions: Vec<String>,
     pub(super) lag: Arc<Mutex<Trend>>,
+    /// Whether virtual users share runtimes.
+    pub(super) grouped: bool,
     /// Data for `handleSummary`, once everything is measured.
     pub(super) summaries: channel::Receiver<String>,
 }
@@ -78,6 +80,7 @@ pub(super) fn run(job: Job, said: &channel::Sender<Said>) {
         shard: Arc::clone(&job.shards[place]),
         lag: Arc::clone(&job.lag),
         min_iteration,
+        grouped: job.grouped,
     };
     let mut own = None;
     for place in 0..job.shards.len() {
@@ -122,7 +125,9 @@ pub(super) fn run(job: Job, said: &channel::Sender<Said>) {
 async fn conduct(job: Job, bench: SharedBench, said: &channel::Sender<Said>) {
     let mut result = Result::default();
     let vu = Vu::new(Arc::clone(&job.shared), Arc::clone(&job.shards[0]), 0);
-    let mut fiber = match Fiber::new(Rc::clone(&vu), Arc::clone(&job.entry)) {
+    let fiber = Group::new(&job.shared, false)
+        .and_then(|group| Fiber::new(Rc::clone(&vu), group, Arc::clone(&job.entry)));
+    let mut fiber = match fiber {
         Ok(fiber) => fiber,
         Err(err) => {
             let _ = said.send(Said::Broken(format!("there is no room for a stack: {err}")));

@@ -2,6 +2,7 @@
 
 use std::{
     cell::RefCell,
+    io,
     rc::Rc,
     sync::{
         Arc, Mutex, PoisonError,
@@ -17,7 +18,7 @@ use tokio::{
 
 use super::{Control, RunError, ScenarioRun};
 use crate::{
-    js::{Defaults, Fiber, Job, Level, Outcome, SYSTEM_TAGS, Shared, Vu, enter, system_tag},
+    js::{Defaults, Fiber, Group, Job, Level, Outcome, SYSTEM_TAGS, Shared, Vu, enter, system_tag},
     metrics::{DATA_RECEIVED, DATA_SENT, ITERATION_DURATION, ITERATIONS, Shard, Trend},
     options::{Options, text_of},
 };
@@ -68,6 +69,8 @@ pub(super) struct Context {
     pub(super) shard: Arc<Mutex<Shard>>,
     pub(super) lag: Arc<Mutex<Trend>>,
     pub(super) min_iteration: Duration,
+    /// Whether virtual users share runtimes.
+    pub(super) grouped: bool,
 }
 
 /// The virtual users of this thread.
@@ -90,14 +93,13 @@ pub(super) fn block_on<F: Future>(work: F) -> Result<F::Output, RunError> {
 /// Makes virtual users as they are asked for, until nobody can ask any more.
 pub(super) async fn serve(context: Context, mut seeds: mpsc::UnboundedReceiver<Seed>) {
     let crew = Crew::default();
+    let mut groups = Groups::default();
     tokio::task::spawn_local(watch(Rc::clone(&crew), Arc::clone(&context.lag)));
     let mut tasks = Vec::new();
     while let Some(seed) = seeds.recv().await {
-        tasks.push(tokio::task::spawn_local(live(
-            context.clone(),
-            seed,
-            Rc::clone(&crew),
-        )));
+        let group = groups.seat(&context);
+        let work = live(context.clone(), seed, group, Rc::clone(&crew));
+        tasks.push(tokio::task::spawn_local(work));
     }
     for task in tasks {
         let _ = task.await;
@@ -125,19 +127,42 @@ pub(super) async fn watch(crew: Crew, lag: Arc<Mutex<Trend>>) {
     }
 }
 
+/// The runtimes of this thread that have room.
+#[derive(Default)]
+struct Groups {
+    open: Option<(Rc<Group>, usize)>,
+}
+
+impl Groups {
+    /// Returns a runtime with room for one more.
+    fn seat(&mut self, context: &Context) -> io::Result<Rc<Group>> {
+        if let Some((group, left)) = &mut self.open
+            && *left > 0
+        {
+            *left -= 1;
+            return Ok(Rc::clone(group));
+        }
+        let group = Group::new(&context.shared, context.grouped)?;
+        self.open = Some((Rc::clone(&group), group.size() - 1));
+        Ok(group)
+    }
+}
+
 /// The life of a virtual user.
-pub(super) async fn live(context: Context, mut seed: Seed, crew: Crew) {
+async fn live(context: Context, mut seed: Seed, group: io::Result<Rc<Group>>, crew: Crew) {
     let vu = Vu::new(
         Arc::clone(&context.shared),
         Arc::clone(&context.shard),
         seed.id,
     );
-    let mut fiber = match Fiber::new(Rc::clone(&vu), Arc::clone(&context.entry)) {
+    let fiber =
+        group.and_then(|group| Fiber::new(Rc::clone(&vu), group, Arc::clone(&context.entry)));
+    let mut fiber = match fiber {
         Ok(fiber) => fiber,
         Err(err) => {
-            let _ = seed
-                .loaded
-                .send(Err(format!("there is no room for another stack: {err}")));
+            let _ = seed.loaded.send(Err(format!(
+                "there is no room for another virtual user: {err}"
+            )));
             return;
         }
     };

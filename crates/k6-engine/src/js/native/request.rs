@@ -109,7 +109,7 @@ fn send<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, prepared: Prepared) -> Result<Value<'j
         Err(answer) => answer,
     };
     judge(vu, ctx, &answer)?;
-    response::make(ctx, answer)
+    response::make(vu, ctx, answer)
 }
 
 /// Warns of an error, or throws it where the script asks for that.
@@ -191,7 +191,7 @@ fn batch<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<V
     let array = Array::new(ctx.clone())?;
     for (place, answer) in answers.into_iter().enumerate() {
         judge(vu, ctx, &answer)?;
-        array.set(place, response::make(ctx, answer)?)?;
+        array.set(place, response::make(vu, ctx, answer)?)?;
     }
     Ok(array.into_value())
 }

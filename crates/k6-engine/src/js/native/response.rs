@@ -1,11 +1,14 @@
 //! An answer as scripts see it. Its parts are made when they are asked for.
 
 use rquickjs::{
-    ArrayBuffer, Class, Ctx, IntoJs as _, JsLifetime, Object, Result, Value,
-    class::{Trace, Tracer},
+    ArrayBuffer, Class, Ctx, IntoJs as _, JsLifetime, Object, Persistent, Result, Value,
+    class::{JsClass, Trace, Tracer},
 };
 
-use crate::http::{BodyKind, Jar, Response};
+use crate::{
+    http::{BodyKind, Jar, Response},
+    js::Vu,
+};
 
 /// An answer.
 #[rquickjs::class(rename = "Response")]
@@ -23,19 +26,24 @@ impl<'js> Trace<'js> for JsResponse {
 }
 
 /// Returns `response` as an object of JavaScript.
-pub(crate) fn make<'js>(ctx: &Ctx<'js>, response: Response) -> Result<Value<'js>> {
-    let class = Class::instance(
-        ctx.clone(),
-        JsResponse {
-            inner: Box::new(response),
-        },
-    )?;
+pub(crate) fn make<'js>(vu: &Vu, ctx: &Ctx<'js>, response: Response) -> Result<Value<'js>> {
+    let response = JsResponse {
+        inner: Box::new(response),
+    };
+    let prototype = vu.prototype.borrow().clone();
+    let class = match prototype {
+        Some(prototype) => Class::instance_proto(response, prototype.restore(ctx)?)?,
+        None => Class::instance(ctx.clone(), response)?,
+    };
     Ok(class.into_value())
 }
 
 /// Gives the built-in modules access to what all answers share.
-pub(super) fn install<'js>(ctx: &Ctx<'js>, hidden: &Object<'js>) -> Result<()> {
-    hidden.set("responsePrototype", Class::<JsResponse>::prototype(ctx)?)
+pub(super) fn install<'js>(ctx: &Ctx<'js>, vu: &Vu, hidden: &Object<'js>) -> Result<()> {
+    // One of this context, not the one that all contexts of a runtime would share.
+    let prototype = <JsResponse as JsClass<'js>>::prototype(ctx)?;
+    *vu.prototype.borrow_mut() = prototype.clone().map(|it| Persistent::save(ctx, it));
+    hidden.set("responsePrototype", prototype)
 }
 
 #[rquickjs::methods(rename_all = "snake_case")]
