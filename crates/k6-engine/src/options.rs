@@ -32,6 +32,7 @@ pub struct Options {
     pub batch_per_host: Option<usize>,
     pub max_redirects: Option<u32>,
     pub user_agent: Option<String>,
+    #[serde(rename = "insecureSkipTLSVerify")]
     pub insecure_skip_tls_verify: Option<bool>,
     pub discard_response_bodies: Option<bool>,
     pub no_connection_reuse: Option<bool>,

@@ -11,7 +11,7 @@ use url::Url;
 
 use super::{
     BodyKind, HttpError, Jar, Pool, Request, Response, Shared, Timings, body,
-    connect::{Offer, connect, key_of},
+    connect::{connect, key_of},
     exchange::{Answer, Broken, exchange},
     h2::Multiplexed,
     head, millis,
@@ -21,9 +21,9 @@ use super::{
 
 /// The HTTP client of a virtual user.
 pub struct Client {
-    pub(super) shared: Arc<Shared>,
+    shared: Arc<Shared>,
     pool: RefCell<Pool>,
-    pub(super) traffic: Traffic,
+    traffic: Traffic,
     /// Bytes written since they were last asked for.
     pub sent: Rc<Cell<u64>>,
     /// Bytes read since they were last asked for.
@@ -198,8 +198,7 @@ impl Client {
         if !fresh_only && let Some(channel) = self.pool.borrow_mut().take(key) {
             return Ok(channel);
         }
-        let (stream, by_proxy) =
-            connect(&self.shared, key, Offer::Any, &self.traffic, timings).await?;
+        let (stream, by_proxy) = connect(&self.shared, key, &self.traffic, timings).await?;
         if stream.speaks_h2() {
             let connection = Multiplexed::open(stream).await?;
             if !self.shared.no_reuse {

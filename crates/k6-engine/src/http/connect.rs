@@ -21,20 +21,10 @@ use super::{
     stream::{Stream, Tcp, Traffic},
 };
 
-/// What is offered to a server that is spoken to through TLS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Offer {
-    /// HTTP/2 and HTTP/1.1.
-    Any,
-    /// HTTP/1.1 alone.
-    One,
-}
-
 /// Opens a connection. Returns it with whether a proxy on it reads requests itself.
 pub(super) async fn connect(
     shared: &Shared,
     key: &Key,
-    offer: Offer,
     traffic: &Traffic,
     timings: &mut Timings,
 ) -> Result<(Stream, bool), HttpError> {
@@ -73,11 +63,7 @@ pub(super) async fn connect(
     let began = Instant::now();
     let name = ServerName::try_from(key.host.trim_matches(['[', ']']).to_owned())
         .map_err(|err| HttpError::new(1300, err.to_string()))?;
-    let config = match offer {
-        Offer::Any => &shared.tls.any,
-        Offer::One => &shared.tls.one,
-    };
-    let tls = TlsConnector::from(Arc::clone(config))
+    let tls = TlsConnector::from(Arc::clone(&shared.tls.0))
         .connect(name, tcp)
         .await
         .map_err(|err| tls_error(&err))?;
@@ -113,7 +99,7 @@ async fn tunnel(tcp: &mut Tcp, proxy: &Proxy, key: &Key) -> Result<(), HttpError
         return Ok(());
     }
     let words = line.splitn(3, ' ').nth(2).unwrap_or("no answer of HTTP");
-    Err(HttpError::new(1000, format!("proxy: {words}")))
+    Err(HttpError::new(1000, words))
 }
 
 fn refuse_blocked(shared: &Shared, host: &str) -> Result<(), HttpError> {
@@ -137,17 +123,14 @@ async fn resolve(shared: &Shared, host: &str, port: u16) -> Result<Vec<SocketAdd
     let host = host.trim_matches(['[', ']']);
     refuse_blocked(shared, host)?;
     let addresses = look_up(shared, host, port).await?;
-    let refused = addresses.iter().find_map(|address| {
-        let range = shared
-            .blocked_ranges
-            .iter()
-            .find(|it| it.contains(address.ip()))?;
-        Some(HttpError::new(
-            1110,
-            format!("IP ({}) is in a blacklisted range ({range})", address.ip()),
-        ))
-    });
-    refused.map_or(Ok(addresses), Err)
+    let is_refused = |address: &SocketAddr| {
+        let mut ranges = shared.blocked_ranges.iter();
+        ranges.any(|it| it.contains(address.ip()))
+    };
+    if addresses.iter().any(is_refused) {
+        return Err(HttpError::new(1110, "ip is blacklisted"));
+    }
+    Ok(addresses)
 }
 
 async fn look_up(shared: &Shared, host: &str, port: u16) -> Result<Vec<SocketAddr>, HttpError> {
@@ -216,7 +199,7 @@ fn tls_error(err: &std::io::Error) -> HttpError {
         .and_then(|it| it.downcast_ref::<rustls::Error>());
     match inner {
         Some(rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer)) => {
-            HttpError::new(1310, "x509: unknown certificate authority")
+            HttpError::new(1310, "x509: unknown authority")
         }
         Some(rustls::Error::InvalidCertificate(
             rustls::CertificateError::NotValidForName

@@ -40,6 +40,10 @@ impl HttpError {
 
     /// An established connection broke.
     pub fn of_io(verb: &str, err: &io::Error) -> Self {
+        // By its words: on its way through HTTP/2 nothing else is left of it.
+        if let Some(alert) = err.to_string().strip_prefix("received fatal alert: ") {
+            return Self::new(1010, format!("remote error: tls: {}", words(alert)));
+        }
         match err.kind() {
             io::ErrorKind::BrokenPipe => Self::new(1201, format!("{verb}: broken pipe")),
             io::ErrorKind::ConnectionReset => {
@@ -54,5 +58,32 @@ impl HttpError {
     /// The answer is not HTTP.
     pub fn malformed(text: impl Into<String>) -> Self {
         Self::new(1000, text)
+    }
+}
+
+/// Writes `CertificateRequired` as `certificate required`.
+fn words(name: &str) -> String {
+    let mut text = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !text.is_empty() {
+            text.push(' ');
+        }
+        text.push(letter.to_ascii_lowercase());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alert_of_the_server_has_a_number_of_its_own() {
+        let alert = rustls::Error::AlertReceived(rustls::AlertDescription::CertificateRequired);
+        let err = HttpError::of_io("read", &io::Error::other(alert));
+        assert_eq!(
+            err,
+            HttpError::new(1010, "remote error: tls: certificate required")
+        );
     }
 }

@@ -246,9 +246,12 @@ fn of(err: &h2::Error) -> HttpError {
     let (base, what) = if err.is_reset() {
         (1630, "stream error")
     } else if err.is_remote() {
-        (1610, "server sent GOAWAY")
+        (1610, "received GoAway")
     } else {
         (1650, "connection error")
     };
-    HttpError::new(base + number, format!("http2: {what}: {reason:?}"))
+    HttpError::new(
+        base + number,
+        format!("http2: {what} with http2 ErrCode {reason:?}"),
+    )
 }

@@ -71,7 +71,6 @@ impl Shared {
 /// A range of addresses, as `10.0.0.0/8`, or one address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Range {
-    text: String,
     start: IpAddr,
     bits: u32,
 }
@@ -89,11 +88,7 @@ impl Range {
         if bits > most {
             return Err(wrong());
         }
-        Ok(Self {
-            text: text.to_owned(),
-            start,
-            bits,
-        })
+        Ok(Self { start, bits })
     }
 
     pub(super) fn contains(&self, address: IpAddr) -> bool {
@@ -108,12 +103,6 @@ impl Range {
             }
             _ => false,
         }
-    }
-}
-
-impl std::fmt::Display for Range {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.text)
     }
 }
 

@@ -20,12 +20,7 @@ use crate::options::Options;
 
 /// The configuration of TLS, shared by all virtual users.
 #[derive(Clone, Debug)]
-pub struct Tls {
-    /// Offers HTTP/2 and HTTP/1.1.
-    pub(super) any: Arc<ClientConfig>,
-    /// Offers HTTP/1.1 alone, which web sockets need.
-    pub(super) one: Arc<ClientConfig>,
-}
+pub struct Tls(pub(super) Arc<ClientConfig>);
 
 impl Tls {
     /// Returns a configuration that trusts the system's authorities and those in `authorities`, or
@@ -69,13 +64,8 @@ impl Tls {
         } else {
             builder.with_client_cert_resolver(Arc::new(identities))
         };
-        let mut one = any.clone();
         any.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        one.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self {
-            any: Arc::new(any),
-            one: Arc::new(one),
-        })
+        Ok(Self(Arc::new(any)))
     }
 }
 

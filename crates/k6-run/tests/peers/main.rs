@@ -11,6 +11,8 @@ use std::{
 use autoscaleops_testkit::{command, peer, tool};
 use serde_json::Value;
 
+mod api;
+mod secure;
 mod server;
 
 /// What is equal between the engines.
@@ -113,28 +115,51 @@ fn checks(group: &Value, all: &mut BTreeMap<String, (u64, u64)>) {
     }
 }
 
-fn run_k6(k6: &Path, script: &Path, base: &str) -> Seen {
+/// What both engines are told: variables of the script, and of the process.
+#[derive(Clone, Debug, Default)]
+struct Told {
+    script: Vec<(&'static str, String)>,
+    process: Vec<(&'static str, String)>,
+}
+
+impl Told {
+    fn base(base: &str) -> Self {
+        Self {
+            script: vec![("BASE_URL", base.to_owned())],
+            process: Vec::new(),
+        }
+    }
+
+    fn arguments(&self) -> impl Iterator<Item = String> {
+        let pairs = self.script.iter();
+        pairs.map(|(name, value)| format!("--env={name}={value}"))
+    }
+}
+
+fn run_k6(k6: &Path, script: &Path, told: &Told) -> Seen {
     let folder = tempfile::tempdir().unwrap();
     let (export, lines) = (folder.path().join("export"), folder.path().join("lines"));
     let output = command(k6)
         .args(["run", "--quiet", "--no-usage-report"])
         .arg(format!("--summary-export={}", export.display()))
         .arg(format!("--out=json={}", lines.display()))
-        .arg(format!("--env=BASE_URL={base}"))
+        .args(told.arguments())
+        .envs(told.process.clone())
         .arg(script)
         .output()
         .unwrap();
     gather(i64::from(output.status.code().unwrap()), &export, &lines)
 }
 
-fn run_native(script: &Path, base: &str) -> Seen {
+fn run_native(script: &Path, told: &Told) -> Seen {
     let folder = tempfile::tempdir().unwrap();
     let (export, lines) = (folder.path().join("export"), folder.path().join("lines"));
     let output = tool!("k6-run")
         .args(["--engine=native", "--quiet", "-o", "json"])
         .arg(format!("--summary-export={}", export.display()))
         .arg(format!("--out=json={}", lines.display()))
-        .arg(format!("--env=BASE_URL={base}"))
+        .args(told.arguments())
+        .envs(told.process.clone())
         .arg(script)
         .output()
         .unwrap();
@@ -152,7 +177,7 @@ fn run_native(script: &Path, base: &str) -> Seen {
 #[test]
 fn both_engines_say_the_same() {
     let Some(k6) = peer("k6") else { return };
-    let base = server::start();
+    let told = Told::base(&server::start());
     let wanted = autoscaleops_testkit::root().join("crates/k6-run/tests/peers/only");
     let only = std::fs::read_to_string(wanted).unwrap_or_default();
     let queue = Mutex::new(scripts());
@@ -171,7 +196,7 @@ fn both_engines_say_the_same() {
                         continue;
                     }
                     *count.lock().unwrap() += 1;
-                    let (theirs, ours) = (run_k6(&k6, &script, &base), run_native(&script, &base));
+                    let (theirs, ours) = (run_k6(&k6, &script, &told), run_native(&script, &told));
                     let differences = compare(&name, &theirs, &ours);
                     if !differences.is_empty() {
                         wrong

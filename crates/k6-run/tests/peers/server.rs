@@ -106,6 +106,24 @@ fn serve(mut stream: &TcpStream) -> std::io::Result<()> {
                     226, 6, 0, 0, 0,
                 ]
             }
+            // "zipped", as each of them writes it.
+            "compressed" => {
+                let kind = parts.get(1).copied().unwrap_or_default();
+                extra.push_str(&format!("Content-Encoding: {kind}\r\n"));
+                match kind {
+                    "gzip" => vec![
+                        31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 171, 202, 44, 40, 72, 77, 1, 0, 87, 104,
+                        194, 226, 6, 0, 0, 0,
+                    ],
+                    "deflate" => vec![120, 156, 171, 202, 44, 40, 72, 77, 1, 0, 9, 45, 2, 141],
+                    "br" => vec![139, 2, 128, 122, 105, 112, 112, 101, 100, 3],
+                    "zstd" => vec![
+                        40, 181, 47, 253, 4, 56, 49, 0, 0, 122, 105, 112, 112, 101, 100, 26, 228,
+                        122, 251,
+                    ],
+                    _ => b"zipped".to_vec(),
+                }
+            }
             "json" => br#"{"a":1,"list":[{"name":"one"},{"name":"two"}]}"#.to_vec(),
             "text" => b"hello".to_vec(),
             "chunked" => {

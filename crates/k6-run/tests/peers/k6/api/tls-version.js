@@ -1,0 +1,9 @@
+// A version of TLS is asked for.
+import http from 'k6/http';
+import { check } from 'k6';
+const S = __ENV.SECURE_URL;
+export const options = { iterations: 1, insecureSkipTLSVerify: true, tlsVersion: 'tls1.2' };
+export default function () {
+  const r = http.get(`${S}/echo`);
+  check(r, { [`${r.status} ${r.tls_version} ${r.proto}`]: true });
+}
