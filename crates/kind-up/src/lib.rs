@@ -24,6 +24,7 @@ mod existing;
 mod graph;
 mod kind;
 mod kubeconfig;
+mod lock;
 mod manifest;
 #[doc(hidden)]
 pub mod paper;

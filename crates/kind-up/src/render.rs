@@ -137,17 +137,21 @@ pub(crate) fn bars(phases: &[Phase], width: usize) -> Vec<String> {
             let mark = if it.critical { "█" } else { "░" };
             let bar = format!("{}{}", " ".repeat(start), mark.repeat(length));
             format!(
-                "  {:<name$}  {bar:<room$}  {:>7.1} s",
+                "  {:<name$}  {bar:<room$}  {:>9}",
                 it.name,
-                seconds(it.elapsed_ms)
+                duration(it.elapsed_ms)
             )
         })
         .collect()
 }
 
-#[expect(clippy::cast_precision_loss, reason = "milliseconds of hours fit")]
-fn seconds(ms: u64) -> f64 {
-    ms as f64 / 1000.0
+/// Returns a length as people read it: milliseconds below a second.
+fn duration(ms: u64) -> String {
+    if ms < 1000 {
+        format!("{ms} ms")
+    } else {
+        format!("{}.{} s", ms / 1000, ms % 1000 / 100)
+    }
 }
 
 #[cfg(test)]
@@ -171,8 +175,8 @@ mod tests {
             ],
             37,
         );
-        assert_eq!(lines[0], "  a  ██████████                0.5 s");
-        assert_eq!(lines[1], "  b            ░░░░░░░░░░      0.5 s");
+        assert_eq!(lines[0], "  a  ██████████               500 ms");
+        assert_eq!(lines[1], "  b            ░░░░░░░░░░     500 ms");
         assert!(lines[2].contains('░'));
     }
 }

@@ -15,7 +15,7 @@ use crate::{
         self,
         up::{Options, Outcome},
     },
-    manifest,
+    lock, manifest,
     run::{Run, confirm, drift_summary},
 };
 
@@ -70,13 +70,20 @@ pub(crate) fn up(run: &Run, console: &mut Console, wait: bool) -> anyhow::Result
         force_conflicts: run.force_conflicts,
         only: run.only.clone(),
     };
+    let alone = || {
+        run.state
+            .create()
+            .with_context(|| format!("cannot make `{}`", run.state.folder().display()))?;
+        lock::alone(run.state.folder(), run.settings.timeout.0, console)
+    };
     match run.settings.provider {
-        Provider::Embedded => embedded(run, console, run.timings, wait),
+        Provider::Embedded => {
+            let _alone = alone()?;
+            embedded(run, console, run.timings, wait)
+        }
         Provider::Kind => {
             let spec = run.spec()?;
-            run.state
-                .create()
-                .with_context(|| format!("cannot make `{}`", run.state.folder().display()))?;
+            let _alone = alone()?;
             let outcome = kind::up::up(&spec, &options, console)?;
             on_cluster(run, console, outcome)
         }

@@ -328,6 +328,25 @@ fn a_large_manifest_leaves_no_memory_behind() {
 }
 
 #[test]
+fn two_bring_ups_at_once_are_one_after_the_other() {
+    let Some(it) = StandIn::start(&[]) else {
+        return;
+    };
+    for _ in 0..3 {
+        assert!(it.kind_up(&["down", "--yes"], &[]).status.success());
+        std::thread::scope(|scope| {
+            let runs: Vec<_> = (0..3)
+                .map(|_| scope.spawn(|| it.kind_up(&["up", "--no-wait"], &[])))
+                .collect();
+            for run in runs {
+                let output = run.join().unwrap();
+                assert!(output.status.success(), "{output:?}");
+            }
+        });
+    }
+}
+
+#[test]
 fn killed_at_any_moment_it_comes_back_with_what_it_had() {
     let Some(it) = StandIn::start(&[]) else {
         return;
