@@ -4,10 +4,11 @@
 //! kept. A file that cannot be read is a cold start, not an error.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{HashMap, HashSet},
     fs::File,
     io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use autoscaleops_core::{config, file};
@@ -55,9 +56,9 @@ struct Contents {
     #[serde(default)]
     challenge: Option<Challenge>,
     #[serde(default)]
-    tags: BTreeMap<String, TagRecord>,
+    tags: HashMap<String, TagRecord>,
     #[serde(default)]
-    digests: BTreeMap<String, Record>,
+    digests: HashMap<String, Record>,
 }
 
 /// The memory about one repository.
@@ -66,7 +67,7 @@ pub struct Cache {
     path: Option<PathBuf>,
     contents: Contents,
     /// The tags that the repository has now, once they are listed.
-    listed: Option<HashSet<String>>,
+    listed: Option<Arc<Vec<String>>>,
     is_changed: bool,
 }
 
@@ -119,21 +120,26 @@ impl Cache {
     }
 
     /// Notes that these are the tags now. With `since`, new ones get it as their first sight.
-    pub fn list(&mut self, tags: &[String], since: Option<Timestamp>) {
+    pub fn list(&mut self, tags: &Arc<Vec<String>>, since: Option<Timestamp>) {
         if let Some(now) = since {
-            for tag in tags {
+            for tag in tags.iter() {
                 if !self.contents.tags.contains_key(tag) {
                     self.keep_tag(tag, None, Some(now));
                 }
             }
         }
-        self.listed = Some(tags.iter().cloned().collect());
+        self.listed = Some(Arc::clone(tags));
     }
 
     /// Keeps the digest of a tag.
     pub fn keep_tag(&mut self, tag: &str, digest: Option<&str>, now: Option<Timestamp>) {
+        if let Some(known) = self.contents.tags.get(tag)
+            && known.first_seen.is_some()
+            && (digest.is_none() || known.digest.as_deref() == digest)
+        {
+            return;
+        }
         let record = self.contents.tags.entry(tag.to_owned()).or_default();
-        let before = record.clone();
         if let Some(digest) = digest {
             // Another image under the same name begins its age anew.
             if record.digest.as_deref().is_some_and(|it| it != digest) {
@@ -144,7 +150,7 @@ impl Cache {
         if record.first_seen.is_none() {
             record.first_seen = now;
         }
-        self.is_changed |= *record != before;
+        self.is_changed = true;
     }
 
     /// Forgets the digest of a tag.
@@ -182,8 +188,11 @@ impl Cache {
         }
         for (tag, theirs) in others.tags {
             let ours = self.contents.tags.entry(tag).or_default();
-            if ours.digest.is_none() {
-                ours.digest = theirs.digest;
+            match (&ours.digest, &theirs.digest) {
+                // What they saw was another image; ours is the later look.
+                (Some(one), Some(two)) if one != two => continue,
+                (None, Some(_)) => ours.digest = theirs.digest,
+                _ => {}
             }
             ours.first_seen = match (ours.first_seen, theirs.first_seen) {
                 (Some(one), Some(two)) => Some(one.min(two)),
@@ -201,7 +210,10 @@ impl Cache {
     /// Drops tags that are gone, and digests that no tag leads to.
     fn prune(&mut self) {
         if let Some(listed) = &self.listed {
-            self.contents.tags.retain(|tag, _| listed.contains(tag));
+            let listed: HashSet<&str> = listed.iter().map(String::as_str).collect();
+            self.contents
+                .tags
+                .retain(|tag, _| listed.contains(tag.as_str()));
         }
         let mut reached: HashSet<String> = HashSet::new();
         for digest in self
@@ -262,6 +274,20 @@ mod tests {
     }
 
     #[test]
+    fn a_tag_that_moved_stays_young_after_it_is_saved() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || Cache::open(Some(folder.path()), "h", "r");
+        let mut cache = open();
+        cache.keep_tag("a", Some("sha256:a"), Some(at(1)));
+        cache.keep_record("sha256:a".to_owned(), Record::Artifact);
+        cache.save().unwrap();
+        let mut cache = open();
+        cache.keep_tag("a", Some("sha256:b"), Some(at(9)));
+        cache.save().unwrap();
+        assert_eq!(open().tag("a").unwrap().first_seen, Some(at(9)));
+    }
+
+    #[test]
     fn what_is_gone_is_dropped_but_not_the_images_of_an_index() {
         let folder = tempfile::tempdir().unwrap();
         let mut cache = Cache::open(Some(folder.path()), "h", "r");
@@ -278,7 +304,7 @@ mod tests {
             },
         );
         cache.keep_record("sha256:child".to_owned(), Record::Artifact);
-        cache.list(&["new".to_owned()], None);
+        cache.list(&Arc::new(vec!["new".to_owned()]), None);
         cache.save().unwrap();
         let cache = Cache::open(Some(folder.path()), "h", "r");
         assert!(cache.tag("old").is_none() && cache.record("sha256:old").is_none());

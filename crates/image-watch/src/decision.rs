@@ -2,73 +2,27 @@
 //!
 //! Pure but for the evidence it asks for, which a test can give from a table.
 
-use std::{cmp::Ordering, collections::BTreeMap, time::Duration};
+use std::{cmp::Ordering, time::Duration};
 
 use autoscaleops_core::time::Span;
 use jiff::Timestamp;
-use schemars::JsonSchema;
-use serde::Serialize;
 
 use crate::{
-    platform::{Platform, wanted},
     rule::{Dropped, Rule},
     strategy::{Key, Strategy},
 };
 
-/// Dates before this one are what reproducible builds write, and say nothing about age.
-const FIRST_TRUSTED: Timestamp = Timestamp::constant(315_532_800, 0);
+mod dates;
+mod evidence;
+mod table;
+
+use dates::{date, misses_platform, refuse};
+pub use evidence::{Evidence, Facts};
+use table::Table;
+pub use table::{Standing, TagVerdict};
 
 /// How often a tag may move under our eyes before we give up.
 const MOVES: usize = 3;
-
-/// What a registry knows about the image behind a tag.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
-    /// The digest of the manifest or index.
-    pub digest: String,
-    /// The date in the image's configuration; of an index, the latest of the wanted platforms.
-    pub created: Option<Timestamp>,
-    /// The date in an annotation or label, for images that have none of their own.
-    pub annotated: Option<Timestamp>,
-    /// The platforms that the image is for.
-    pub offered: Vec<Platform>,
-    /// When this cache saw the tag for the first time.
-    pub first_seen: Option<Timestamp>,
-}
-
-impl Facts {
-    /// Returns the date that can be trusted, if any.
-    pub fn date(&self) -> Option<Timestamp> {
-        self.created
-            .filter(|it| *it >= FIRST_TRUSTED)
-            .or(self.annotated.filter(|it| *it >= FIRST_TRUSTED))
-    }
-
-    /// Returns how long the image has existed at least.
-    fn age(&self, now: Timestamp) -> Option<Duration> {
-        let since = [self.date(), self.first_seen].into_iter().flatten().min()?;
-        Some(Duration::try_from(now.duration_since(since)).unwrap_or_default())
-    }
-}
-
-/// Where the decision gets what tags alone do not tell.
-pub trait Evidence {
-    /// Why evidence could not be had.
-    type Error;
-
-    /// Returns the facts about each tag, in the same order; `None` for a tag without an image.
-    fn facts(&mut self, tags: &[&str]) -> Vec<Result<Option<Facts>, Self::Error>>;
-
-    /// Returns the digest that a tag has at this moment; `None` for a tag without an image.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the registry does not answer.
-    fn digest(&mut self, tag: &str) -> Result<Option<String>, Self::Error>;
-
-    /// Drops what is remembered about a tag that has moved.
-    fn forget(&mut self, tag: &str);
-}
 
 /// What is asked.
 #[derive(Clone, Copy, Debug)]
@@ -83,44 +37,10 @@ pub struct Question<'a> {
     pub current_digest: Option<&'a str>,
     /// The tag that the environment before this one runs, where there is one.
     pub after: Option<&'a str>,
+    /// The digest that it runs, where that is written.
+    pub after_digest: Option<&'a str>,
     /// The time.
     pub now: Timestamp,
-}
-
-/// How a tag stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Standing {
-    /// It should run.
-    Chosen,
-    /// It runs.
-    Current,
-    /// It could run, but another one comes after it.
-    Eligible,
-    /// It could run, but not yet.
-    Waiting,
-    /// A filter dropped it.
-    Dropped,
-}
-
-/// How one tag stands, and why.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct TagVerdict {
-    /// The tag.
-    pub tag: String,
-    /// How it stands.
-    pub standing: Standing,
-    /// What decided: `allow`, `constraint`, `min_age`, `order`, …
-    pub filter: &'static str,
-    /// The reason for people.
-    pub reason: String,
-    /// The image's date, where it was looked up.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
-    pub created: Option<Timestamp>,
-    /// The image's digest, where it was looked up.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub digest: Option<String>,
 }
 
 /// The answer for one image.
@@ -216,6 +136,12 @@ fn attempt<E: Evidence>(question: &Question<'_>, evidence: &mut E) -> Result<Att
             if question.current_digest == Some(digest.as_str()) {
                 return Ok(Attempt::Decided(table.keep_current(&candidate.tag)));
             }
+            // The same tag may stand for another image by now.
+            if question.after.is_some() && question.after_digest != Some(digest.as_str()) {
+                let reason = "the environment before runs another image";
+                table.wait(candidate, "after", reason);
+                continue;
+            }
         } else {
             if question.current_tag == Some(candidate.tag.as_str()) {
                 return Ok(Attempt::Decided(table.keep_current(&candidate.tag)));
@@ -269,75 +195,10 @@ fn screen(question: &Question<'_>) -> (Vec<Candidate>, Vec<TagVerdict>) {
                 key,
                 facts: None,
             }),
-            Err(reason) => dropped.push(verdict(tag, reason)),
+            Err(reason) => dropped.push(TagVerdict::dropped(tag, reason)),
         }
     }
     (candidates, dropped)
-}
-
-fn verdict(tag: &str, dropped: Dropped) -> TagVerdict {
-    TagVerdict {
-        tag: tag.to_owned(),
-        standing: Standing::Dropped,
-        filter: dropped.filter,
-        reason: dropped.reason,
-        created: None,
-        digest: None,
-    }
-}
-
-/// Looks up the date of every candidate, and drops those without an image for the platform.
-fn date<E: Evidence>(
-    rule: &Rule,
-    candidates: &mut Vec<Candidate>,
-    dropped: &mut Vec<TagVerdict>,
-    evidence: &mut E,
-) -> Result<(), E::Error> {
-    let names: Vec<&str> = candidates.iter().map(|it| it.tag.as_str()).collect();
-    let answers = evidence.facts(&names);
-    let mut kept = Vec::with_capacity(candidates.len());
-    for (mut candidate, answer) in std::mem::take(candidates).into_iter().zip(answers) {
-        let problem = match answer {
-            Ok(Some(facts)) => match misses_platform(rule, &facts) {
-                Some(problem) => problem,
-                // Image Updater drops what has no date; ours refuse to decide, further below.
-                None if !rule.is_ours() && facts.created.is_none() => {
-                    Dropped::by("date", "the image has no date")
-                }
-                None => {
-                    let date = if rule.is_ours() {
-                        facts.date()
-                    } else {
-                        facts.created
-                    };
-                    candidate.key = Key::Date(date);
-                    candidate.facts = Some(facts);
-                    kept.push(candidate);
-                    continue;
-                }
-            },
-            Ok(None) => Dropped::by("manifest", "there is no image behind it"),
-            Err(error) if rule.is_ours() => return Err(error),
-            // The trap that this tool exists for; kept for a faithful rehearsal.
-            Err(_) => Dropped::by("metadata", "the registry did not answer"),
-        };
-        dropped.push(verdict(&candidate.tag, problem));
-    }
-    *candidates = kept;
-    Ok(())
-}
-
-fn misses_platform(rule: &Rule, facts: &Facts) -> Option<Dropped> {
-    let offers = |wish: &Platform| facts.offered.iter().any(|it| wish.takes(it));
-    let missing = if rule.is_ours() {
-        // All of them: an image that is half pushed lacks some.
-        rule.platforms.iter().find(|it| !offers(it))
-    } else if facts.offered.iter().any(|it| wanted(&rule.platforms, it)) {
-        None
-    } else {
-        rule.platforms.first()
-    };
-    missing.map(|it| Dropped::by("platform", format!("there is no image for {it}")))
 }
 
 /// The order of candidates; equal ones by name, so that the answer is always the same.
@@ -345,54 +206,6 @@ fn order(one: &Candidate, two: &Candidate) -> Ordering {
     one.key
         .compare(&two.key)
         .then_with(|| one.tag.cmp(&two.tag))
-}
-
-/// Refuses to choose where the order of dates is not one.
-fn refuse(rule: &Rule, candidates: &[Candidate]) -> Option<Answer> {
-    if !rule.strategy.needs_dates() || !rule.is_ours() {
-        return None;
-    }
-    let undated: Vec<&str> = candidates
-        .iter()
-        .filter(|it| it.key == Key::Date(None))
-        .map(|it| it.tag.as_str())
-        .collect();
-    if !undated.is_empty() {
-        return Some(Answer::Undecided {
-            reason: "no_date",
-            why: format!(
-                "no usable build date in {}; ignore what is no release, or compare a part of the tag with `extract` and `numerical`",
-                list(&undated)
-            ),
-        });
-    }
-    let last = candidates.last()?;
-    let tied: Vec<&Candidate> = candidates.iter().filter(|it| it.key == last.key).collect();
-    let digest = |it: &Candidate| it.facts.as_ref().map(|it| it.digest.clone());
-    if tied.iter().all(|it| digest(it) == digest(last)) {
-        return None;
-    }
-    let names: Vec<&str> = tied.iter().map(|it| it.tag.as_str()).collect();
-    Some(Answer::Undecided {
-        reason: "tie",
-        why: format!(
-            "different images were built at the same time: {}",
-            list(&names)
-        ),
-    })
-}
-
-fn list(names: &[&str]) -> String {
-    const SHOWN: usize = 5;
-    let shown: Vec<String> = names
-        .iter()
-        .take(SHOWN)
-        .map(|it| format!("`{it}`"))
-        .collect();
-    match names.len().saturating_sub(SHOWN) {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
-    }
 }
 
 /// Returns what is written now as a candidate, so that it can be compared.
@@ -496,145 +309,6 @@ fn inspect<E: Evidence>(
         (None, _) => Ok(Inspected::Gone),
         (Some(now), Some(facts)) if now != facts.digest => Ok(Inspected::Moved),
         (now, _) => Ok(Inspected::Fine(now)),
-    }
-}
-
-/// The standings, filled in as the decision goes on.
-struct Table {
-    dropped: Vec<TagVerdict>,
-    ranked: Vec<TagVerdict>,
-    places: BTreeMap<String, usize>,
-}
-
-impl Table {
-    fn new(question: &Question<'_>, dropped: Vec<TagVerdict>, candidates: &[Candidate]) -> Self {
-        let ranked = candidates
-            .iter()
-            .map(|it| TagVerdict {
-                tag: it.tag.clone(),
-                standing: if question.current_tag == Some(it.tag.as_str()) {
-                    Standing::Current
-                } else {
-                    Standing::Eligible
-                },
-                filter: "order",
-                reason: "another one comes after it".to_owned(),
-                created: it.facts.as_ref().and_then(|it| it.created),
-                digest: it.facts.as_ref().map(|it| it.digest.clone()),
-            })
-            .collect();
-        let places = candidates.iter().enumerate();
-        Self {
-            dropped,
-            ranked,
-            places: places.map(|(place, it)| (it.tag.clone(), place)).collect(),
-        }
-    }
-
-    fn mark(&mut self, tag: &str, standing: Standing, filter: &'static str, reason: &str) {
-        if let Some(row) = self.places.get(tag).and_then(|it| self.ranked.get_mut(*it)) {
-            row.standing = standing;
-            row.filter = filter;
-            reason.clone_into(&mut row.reason);
-        }
-    }
-
-    fn drop_tag(&mut self, candidate: &Candidate, filter: &'static str, reason: &str) {
-        self.mark(&candidate.tag, Standing::Dropped, filter, reason);
-    }
-
-    fn wait(&mut self, candidate: &Candidate, filter: &'static str, reason: &str) {
-        self.mark(&candidate.tag, Standing::Waiting, filter, reason);
-    }
-
-    fn keep_current(mut self, tag: &str) -> Decision {
-        self.mark(tag, Standing::Current, "order", "is written already");
-        let answer = match self.waiting() {
-            Some(why) => Answer::Keep {
-                reason: "waiting",
-                why,
-            },
-            None => Answer::Keep {
-                reason: "up_to_date",
-                why: format!("`{tag}` is written already"),
-            },
-        };
-        self.end(answer)
-    }
-
-    fn keep_from_downgrade(mut self, candidate: &Candidate, current: &Candidate) -> Decision {
-        let reason = format!("sorts before `{}`, which is written", current.tag);
-        self.mark(&candidate.tag, Standing::Eligible, "downgrade", &reason);
-        let answer = match self.waiting() {
-            Some(why) => Answer::Keep {
-                reason: "waiting",
-                why,
-            },
-            None => Answer::Keep {
-                reason: "downgrade",
-                why: format!(
-                    "`{}` {reason}; `allow_downgrade: true` would write it",
-                    candidate.tag
-                ),
-            },
-        };
-        self.end(answer)
-    }
-
-    /// Returns the sentence about the last tag that has to wait.
-    fn waiting(&self) -> Option<String> {
-        let row = self
-            .ranked
-            .iter()
-            .rev()
-            .find(|it| it.standing == Standing::Waiting)?;
-        Some(format!("`{}` {}", row.tag, row.reason))
-    }
-
-    fn nothing_left(self, question: &Question<'_>) -> Decision {
-        let answer = match self.waiting() {
-            Some(why) if question.current_tag.is_some() => Answer::Keep {
-                reason: "waiting",
-                why,
-            },
-            Some(why) => Answer::Undecided {
-                reason: "no_candidate",
-                why,
-            },
-            None => Answer::Undecided {
-                reason: "no_candidate",
-                why: self.why_nothing(question.tags.len()),
-            },
-        };
-        self.end(answer)
-    }
-
-    /// Says which filters dropped how many tags.
-    fn why_nothing(&self, tags: usize) -> String {
-        if tags == 0 {
-            return "the repository has no tags".to_owned();
-        }
-        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        for row in self.dropped.iter().chain(&self.ranked) {
-            *counts.entry(row.filter).or_default() += 1;
-        }
-        let counts: Vec<String> = counts
-            .iter()
-            .map(|(filter, count)| format!("{filter} {count}"))
-            .collect();
-        format!(
-            "none of {tags} tags may run; dropped by {}",
-            counts.join(", ")
-        )
-    }
-
-    fn end(mut self, answer: Answer) -> Decision {
-        self.dropped.sort_by(|one, two| one.tag.cmp(&two.tag));
-        self.dropped.append(&mut self.ranked);
-        Decision {
-            answer,
-            verdicts: self.dropped,
-        }
     }
 }
 

@@ -254,6 +254,7 @@ impl Watcher {
                 .filter(|it| !it.is_empty()),
             current_digest: current.and_then(|it| it.digest.as_deref()),
             after: request.after.as_ref().map(|it| it.tag.as_str()),
+            after_digest: request.after.as_ref().and_then(|it| it.digest.as_deref()),
             now,
         };
         let mut lookup = Lookup::new(repository, cache, &image.rule, self.recheck, now);

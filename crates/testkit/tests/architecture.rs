@@ -45,7 +45,6 @@ const LONGER: &[&str] = &[
     "crates/hpa-watch/src/live.rs",
     "crates/hpa/src/metric.rs",
     "crates/hpa/src/reconcile.rs",
-    "crates/image-watch/src/decision.rs",
     "crates/k6-engine/src/js/native/request.rs",
     "crates/k6-engine/src/options/scenario.rs",
     "crates/k6-engine/src/run.rs",

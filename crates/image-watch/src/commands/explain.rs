@@ -144,7 +144,7 @@ fn steps(image: &Image, tag: &str, row: Option<&TagVerdict>, settled: &Settled) 
     }
     let Some(row) = row else { return steps };
     let passed = matches!(row.standing, Standing::Chosen | Standing::Current);
-    step(row.filter, passed, row.reason.clone());
+    step(row.filter, passed, row.reason.clone().into_owned());
     if !passed && row.filter == "order" {
         let chosen = settled
             .verdicts

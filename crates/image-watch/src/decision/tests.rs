@@ -4,7 +4,10 @@
 use std::collections::HashMap;
 
 use super::*;
-use crate::rule::{Compat, RuleText};
+use crate::{
+    platform::Platform,
+    rule::{Compat, RuleText},
+};
 
 /// A registry made of a table. Counts what it is asked.
 #[derive(Default)]
@@ -77,6 +80,7 @@ struct Asked<'a> {
     current: Option<&'a str>,
     digest: Option<&'a str>,
     after: Option<&'a str>,
+    after_digest: Option<&'a str>,
 }
 
 impl<'a> Asked<'a> {
@@ -87,6 +91,7 @@ impl<'a> Asked<'a> {
             current: None,
             digest: None,
             after: None,
+            after_digest: None,
         }
     }
 
@@ -99,6 +104,7 @@ impl<'a> Asked<'a> {
             current_tag: self.current,
             current_digest: self.digest,
             after: self.after,
+            after_digest: self.after_digest,
             now: at(START + 1_000_000),
         };
         decide(&question, evidence)
@@ -393,6 +399,26 @@ fn production_waits_for_the_environment_before_it() {
     assert_eq!(reason(&asked.of(&mut world(&tags)).unwrap()), "waiting");
     asked.after = Some("dev-abc");
     assert_eq!(reason(&asked.of(&mut world(&tags)).unwrap()), "waiting");
+}
+
+#[test]
+fn a_moving_tag_waits_until_the_environment_before_runs_its_image() {
+    let tags = ["latest"];
+    let mut asked = Asked::new(&tags);
+    asked.rule.strategy = "digest";
+    asked.rule.constraint = Some("latest");
+    asked.current = Some("latest");
+    asked.digest = Some("sha256:old");
+    asked.after = Some("latest");
+    for (before, expected) in [
+        (Some("sha256:old"), "waiting"),
+        (None, "waiting"),
+        (Some("sha256:latest"), "update"),
+    ] {
+        asked.after_digest = before;
+        let decision = asked.of(&mut world(&tags)).unwrap();
+        assert_eq!(reason(&decision), expected, "{before:?}");
+    }
 }
 
 #[test]
