@@ -154,7 +154,7 @@ async fn answer(request: Request<Incoming>) -> Result<Answer, Infallible> {
     let body = body
         .collect()
         .await
-        .map(|it| it.to_bytes())
+        .map(http_body_util::Collected::to_bytes)
         .unwrap_or_default();
     let names = head.headers.iter().map(|(name, value)| {
         let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
@@ -242,7 +242,7 @@ async fn pass_on(stream: TcpStream, target: SocketAddr) {
         return;
     }
     let path = whole.splitn(4, '/').nth(3).unwrap_or("");
-    let asked = whole.splitn(4, '/').nth(2).unwrap_or("");
+    let asked = whole.split('/').nth(2).unwrap_or("");
     let head = head.replacen(
         &first,
         &format!("{method} /{path} HTTP/1.1\r\nConnection: close\r\nX-Proxied: {asked}"),
