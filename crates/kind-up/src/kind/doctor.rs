@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use autoscaleops_core::process::ProcessError;
+use autoscaleops_core::{Failure, process::ProcessError};
 use semver::Version;
 
 use super::{docker, program};
@@ -291,6 +291,34 @@ fn inotify_check((instances, watches): (u64, u64)) -> Check {
 fn minor_of(image: &str) -> Option<u32> {
     let (_, tag) = image.split('@').next()?.rsplit_once(":v1.")?;
     tag.split('.').next()?.parse().ok()
+}
+
+/// Turns every failed check into one error, so that all of them are seen at once.
+///
+/// # Errors
+///
+/// Fails when a check did.
+pub(crate) fn refuse_unfit(checks: &[Check]) -> Result<(), Failure> {
+    let bad: Vec<&Check> = checks.iter().filter(|it| it.outcome == "fail").collect();
+    if bad.is_empty() {
+        return Ok(());
+    }
+    let problems: Vec<String> = bad
+        .iter()
+        .map(|it| format!("{}: {}", it.id, it.found))
+        .collect();
+    let remedies: Vec<String> = bad
+        .iter()
+        .map(|it| format!("{}: {}", it.id, it.remedy))
+        .collect();
+    Err(Failure::unavailable(
+        "preflight",
+        format!(
+            "this machine cannot hold the cluster yet: {}",
+            problems.join("; ")
+        ),
+    )
+    .hint(remedies.join("\n")))
 }
 
 #[cfg(test)]

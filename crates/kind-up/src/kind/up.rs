@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use autoscaleops_core::{Console, Failure, file, text};
+use autoscaleops_core::{Console, file, text};
 
 use super::{config, docker, doctor, drift, preload, program};
 use crate::{
@@ -175,7 +175,7 @@ pub(crate) fn up(spec: &Spec, options: &Options, console: &Console) -> anyhow::R
     }
     // Without kind or docker the checks below say so, and everything else that is missing too.
     let mut existing = Existing::look(spec).unwrap_or_default();
-    refuse_unfit(&preflight(spec, &versions, &existing))?;
+    doctor::refuse_unfit(&preflight(spec, &versions, &existing))?;
     let node_image = versions.node_image(spec).to_owned();
     if existing.is_there() {
         let drift = drift::compare(spec, &node_image, &existing.containers);
@@ -441,28 +441,4 @@ impl BringUp<'_> {
     fn found(&self) -> MutexGuard<'_, Found> {
         self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Turns every failed check into one error, so that all of them are seen at once.
-fn refuse_unfit(checks: &[Check]) -> Result<(), Failure> {
-    let bad: Vec<&Check> = checks.iter().filter(|it| it.outcome == "fail").collect();
-    if bad.is_empty() {
-        return Ok(());
-    }
-    let problems: Vec<String> = bad
-        .iter()
-        .map(|it| format!("{}: {}", it.id, it.found))
-        .collect();
-    let remedies: Vec<String> = bad
-        .iter()
-        .map(|it| format!("{}: {}", it.id, it.remedy))
-        .collect();
-    Err(Failure::unavailable(
-        "preflight",
-        format!(
-            "this machine cannot hold the cluster yet: {}",
-            problems.join("; ")
-        ),
-    )
-    .hint(remedies.join("\n")))
 }
