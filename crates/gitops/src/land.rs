@@ -81,7 +81,8 @@ pub struct Landing {
     pub identity: Option<Identity>,
     /// Whether the commit is signed.
     pub signing: Signing,
-    /// What to do when somebody else changed the same value meanwhile.
+    /// What to do when somebody else changed the same value meanwhile, or committed to the branch of
+    /// the pull request.
     pub on_conflict: OnConflict,
     /// How often and how long to try again.
     pub retry: Policy,
@@ -202,6 +203,17 @@ impl Landed {
             diff: prepared.diff.clone(),
         }
     }
+
+    /// Leaves every value that would have changed to somebody else.
+    fn skipped(mut self) -> Self {
+        for value in &mut self.values {
+            if value.outcome == Outcome::Changed {
+                value.outcome = Outcome::Skipped;
+            }
+        }
+        self.diff.clear();
+        self
+    }
 }
 
 /// Lands `changes` as one commit: all of them or none.
@@ -214,6 +226,9 @@ impl Landed {
 ///
 /// Fails when an edit is refused, a value conflicts, or the remote cannot be reached or refuses.
 pub fn land(landing: &Landing, changes: &[Change]) -> Result<Landed, LandError> {
+    for branch in landing.branch.iter().chain(&landing.review) {
+        transport::check_branch(branch)?;
+    }
     let mut transport = transport::open(landing)?;
     let mut run = Attempts {
         landing,
@@ -339,6 +354,21 @@ impl Attempts<'_> {
             {
                 landed.commit = review_tip.map(|it| it.to_string());
                 return Ok(landed);
+            }
+        }
+        if let (Some(branch), Some(theirs)) = (&self.landing.review, review_tip)
+            && !transport::is_ours(transport.repository(), theirs)
+        {
+            match self.landing.on_conflict {
+                OnConflict::Overwrite => {}
+                OnConflict::Skip => return Ok(landed.skipped()),
+                OnConflict::Fail | OnConflict::Newer => {
+                    return Err(LandError::Foreign {
+                        branch: branch.clone(),
+                        commit: theirs.to_string(),
+                    }
+                    .into());
+                }
             }
         }
         let commit = commit::commit(self.landing, transport, &landed, tree, tip)?;

@@ -42,6 +42,13 @@ pub(crate) fn bump(
         }) => Ok(conflict(&file, &path, &expected, &found, &wanted)),
         Err(err) => {
             let failure = err.failure();
+            if let LandError::Foreign { branch, .. } = &err {
+                let text = autoscaleops_core::text::printable(&err.to_string());
+                console.note(failure.remedy().unwrap_or_default());
+                return Ok(
+                    nothing(Verdict::Fail, "conflict", &text).output("pr_branch", branch.as_str())
+                );
+            }
             Err(anyhow::Error::new(failure))
         }
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::land::{
     LandError, Landed, LandedValue, Landing, Outcome,
     identity::{Identities, signature},
-    transport::Transport,
+    transport::{Transport, TransportError},
 };
 
 /// The words of a commit when nothing else is said.
@@ -18,6 +18,9 @@ update {{ count }} images{% endif %}
 
 {% for change in changes %}{{ change.file }}: {{ change.path }} {{ change.old or '(none)' }} -> {{ change.new }}
 {% endfor %}";
+
+/// How the line begins that names the program, in every commit of ours.
+pub(crate) const TRAILER: &str = "AutoScaleOps-Tool: ";
 
 /// What a commit says.
 #[derive(Clone, Debug)]
@@ -150,7 +153,7 @@ pub(crate) fn message(
         text.push_str(body);
         text.push_str("\n\n");
     }
-    let mut trailers = vec![format!("AutoScaleOps-Tool: {}", message.tool)];
+    let mut trailers = vec![format!("{TRAILER}{}", message.tool)];
     for change in &changes {
         let colon = if change.new.starts_with('@') { "" } else { ":" };
         trailers.push(format!(
@@ -221,10 +224,10 @@ fn signed(
     key: Option<&str>,
 ) -> Result<Oid, LandError> {
     let Some(git) = transport.program() else {
-        return Err(LandError::Usage(
-            "a commit is signed by the `git` program, and there is none".to_owned(),
-            Some("install git, or give `--no-sign`".to_owned()),
-        ));
+        return Err(TransportError::NeedsGit(
+            "only the `git` program signs a commit; `--no-sign` leaves it unsigned".to_owned(),
+        )
+        .into());
     };
     let output = sign_with(git, people, key)
         .args([tree.to_string(), "-p".to_owned(), parent.to_string()])

@@ -5,7 +5,10 @@ use std::path::Path;
 use autoscaleops_core::Failure;
 use thiserror::Error;
 
-use crate::{error::EditError, land::transport::TransportError};
+use crate::{
+    error::EditError,
+    land::transport::{TransportError, lock_file, locked},
+};
 
 /// Why changes did not land. The remote, and the checkout, are then as before.
 #[derive(Debug, Error)]
@@ -49,6 +52,14 @@ pub enum LandError {
     NoBranch {
         /// The branch.
         branch: String,
+    },
+    /// The branch of the pull request holds commits of somebody else.
+    #[error("the branch `{branch}` holds {commit}, which no tool made")]
+    Foreign {
+        /// The branch.
+        branch: String,
+        /// Its tip.
+        commit: String,
     },
     /// The remote does not take the push, whatever the tip.
     #[error("the remote refuses the push to `{branch}`: {said}")]
@@ -108,12 +119,20 @@ impl LandError {
             }
             Self::Conflict { .. } => Failure::unavailable("conflict", text)
                 .hint("decide with `--on-conflict overwrite|skip|newer`, or try again"),
+            Self::Foreign { .. } => Failure::unavailable("conflict", text)
+                .hint("merge or delete that branch, or replace what is there with `--on-conflict overwrite`"),
             Self::NoBranch { .. } => Failure::usage(text).kind_of("no_branch").hint("name one with `--branch`"),
             Self::Refused { .. } => Failure::unavailable("push_refused", text)
                 .hint("see whether the branch is protected and the credentials may write; `--pr` pushes a branch of its own"),
             Self::Exhausted { .. } => Failure::unavailable("push_refused", text).hint("try again when fewer others push"),
             Self::Transport(err) => err.failure(),
-            Self::Git { source, .. } => Failure::error("git", format!("{text}: {source}")),
+            Self::Git { source, .. } => {
+                let text = format!("{text}: {source}");
+                match lock_file(&source.to_string()) {
+                    Some(path) => locked(text, path),
+                    None => Failure::error("git", text),
+                }
+            }
             Self::Interrupted => Failure::error("interrupted", text),
         }
     }

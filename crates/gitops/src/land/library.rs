@@ -38,7 +38,7 @@ impl Library {
             .map_err(|err| carried(&err))?;
         let address = remote.url().unwrap_or_default();
         if address.starts_with("https://") || address.starts_with("ssh://") || is_scp(address) {
-            return Err(TransportError::Unsupported(format!(
+            return Err(TransportError::NeedsGit(format!(
                 "without a `git` program only folders, git:// and http:// are in reach, not {}",
                 redacted(address)
             )));
@@ -104,7 +104,10 @@ impl Library {
                 .strip_prefix("http.")
                 .and_then(|it| it.strip_suffix("extraheader"));
             let scope = scope.unwrap_or_default().trim_end_matches('.');
-            if address.starts_with(scope) {
+            // With a token of its own the answer to the server's question is that one.
+            let is_second =
+                self.token.is_some() && value.to_ascii_lowercase().starts_with("authorization:");
+            if address.starts_with(scope) && !is_second {
                 headers.push(value.to_owned());
             }
         });
@@ -173,7 +176,7 @@ impl Transport for Library {
     }
 
     fn complete(&self, object: Oid) -> Result<(), TransportError> {
-        Err(TransportError::Unsupported(format!(
+        Err(TransportError::NeedsGit(format!(
             "object {object} is not in this partial clone, and only the `git` program can bring it"
         )))
     }

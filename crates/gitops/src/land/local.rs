@@ -92,6 +92,8 @@ pub fn commit_here(landing: &Landing, changes: &[Change]) -> Result<Landed, Land
     if landing.dry_run {
         return Ok(landed);
     }
+    // Before anything is touched: a lock that is held would stop us half-way.
+    unlocked(repository, &name)?;
     let staged = staged(repository, changes, &prepared)?;
     edit_work_tree(repository, changes, &prepared)?;
     let mut index = repository.index().map_err(problem)?;
@@ -101,6 +103,21 @@ pub fn commit_here(landing: &Landing, changes: &[Change]) -> Result<Landed, Land
     index.write().map_err(problem)?;
     move_branch(repository, &name, commit, tip)?;
     Ok(landed)
+}
+
+/// Refuses a repository in which somebody holds, or has left, one of the locks that a commit takes.
+fn unlocked(repository: &Repository, branch: &str) -> Result<(), LandError> {
+    for path in [
+        repository.path().join("index.lock"),
+        repository.commondir().join(format!("{branch}.lock")),
+        repository.path().join("HEAD.lock"),
+    ] {
+        if path.exists() {
+            let problem = anyhow::anyhow!("there is '{}'", path.display());
+            return Err(LandError::git("commit", problem));
+        }
+    }
+    Ok(())
 }
 
 /// The branch moves only from where it was read.

@@ -54,8 +54,15 @@ impl Program {
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("GIT_OPTIONAL_LOCKS", "0")
             .env("LC_ALL", "C")
+            // What a hook that runs us has set is of another repository, or of a part of it.
             .env_remove("GIT_INDEX_FILE")
             .env_remove("GIT_WORK_TREE")
+            .env_remove("GIT_COMMON_DIR")
+            .env_remove("GIT_OBJECT_DIRECTORY")
+            .env_remove("GIT_ALTERNATE_OBJECT_DIRECTORIES")
+            .env_remove("GIT_QUARANTINE_PATH")
+            .env_remove("GIT_NAMESPACE")
+            .env_remove("GIT_PREFIX")
             // As git itself has it: a remote that is a relative path starts at the work tree.
             .cwd(repository.workdir().unwrap_or_else(|| repository.path()))
             .timeout(self.timeout);
@@ -73,13 +80,14 @@ impl Program {
             let count: usize = config::env("GIT_CONFIG_COUNT")
                 .and_then(|it| it.parse().ok())
                 .unwrap_or(0);
+            let key = format!("http.{scope}.extraHeader");
+            // An empty one takes back those before it: of two authorizations servers take neither.
             run = run
-                .env("GIT_CONFIG_COUNT", (count + 1).to_string())
-                .env(
-                    format!("GIT_CONFIG_KEY_{count}"),
-                    format!("http.{scope}.extraHeader"),
-                )
-                .env_secret(format!("GIT_CONFIG_VALUE_{count}"), &header);
+                .env("GIT_CONFIG_COUNT", (count + 2).to_string())
+                .env(format!("GIT_CONFIG_KEY_{count}"), &key)
+                .env(format!("GIT_CONFIG_VALUE_{count}"), "")
+                .env(format!("GIT_CONFIG_KEY_{}", count + 1), &key)
+                .env_secret(format!("GIT_CONFIG_VALUE_{}", count + 1), &header);
         }
         run
     }
@@ -286,9 +294,7 @@ impl Transport for Program {
 fn carried(err: &ProcessError) -> TransportError {
     match err {
         ProcessError::Interrupted { .. } => TransportError::Interrupted,
-        err if err.is_missing() => {
-            TransportError::Unsupported("there is no `git` program".to_owned())
-        }
+        err if err.is_missing() => TransportError::NeedsGit("there is no `git` program".to_owned()),
         err => TransportError::Failed(redacted(&err.to_string())),
     }
 }

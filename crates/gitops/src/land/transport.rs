@@ -5,14 +5,16 @@ use std::path::Path;
 use autoscaleops_core::{
     Failure,
     process::{self, Run},
+    scratch::Scratch,
 };
 use git2::{Oid, Repository};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tempfile::TempDir;
 use thiserror::Error;
 
-use crate::land::{LandError, Landing, Source, library::Library, program::Program};
+use crate::land::{
+    LandError, Landing, Source, commit::TRAILER, library::Library, program::Program,
+};
 
 /// What carries commits to the remote.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -36,9 +38,9 @@ pub enum TransportError {
     /// Something went wrong that may pass.
     #[error("the remote cannot be reached: {0}")]
     Failed(String),
-    /// This transport cannot do that.
+    /// Only the `git` program could do that, and there is none, or it is not to be used.
     #[error("{0}")]
-    Unsupported(String),
+    NeedsGit(String),
     /// A stop was asked for.
     #[error("interrupted while talking to the remote")]
     Interrupted,
@@ -50,11 +52,28 @@ impl TransportError {
         match self {
             Self::Denied(_) => Failure::unavailable("remote_denied", text)
                 .hint("see whether `git ls-remote` works here; in CI give the job permission to write, or set AUTOSCALEOPS_GIT_TOKEN"),
-            Self::Failed(_) => Failure::unavailable("remote_unreachable", text).hint("try again"),
-            Self::Unsupported(_) => Failure::unavailable("program_missing", text).hint("install git"),
+            Self::Failed(said) => match lock_file(said) {
+                Some(path) => locked(text, path),
+                None => Failure::unavailable("remote_unreachable", text).hint("try again"),
+            },
+            Self::NeedsGit(_) => Failure::unavailable("program_missing", text)
+                .hint("install git, and leave out `--transport library`"),
             Self::Interrupted => Failure::error("interrupted", text),
         }
     }
+}
+
+/// Returns the path of a lock file that Git complains about.
+pub(crate) fn lock_file(said: &str) -> Option<&str> {
+    said.split(['\'', '`', '"'])
+        .find(|it| it.strip_suffix(".lock").is_some_and(|it| it.contains('/')))
+}
+
+/// Returns the failure for a lock that somebody holds or has left. It is not ours to remove.
+pub(crate) fn locked(text: String, path: &str) -> Failure {
+    Failure::unavailable("locked", text).hint(format!(
+        "another Git works there; where none does, a killed one left the lock: rm '{path}'"
+    ))
 }
 
 /// Why a push did not succeed.
@@ -106,7 +125,7 @@ pub(crate) struct Workplace {
     /// The remote's name, or its address where it has none.
     pub(crate) remote: String,
     /// Present: the repository is a temporary one.
-    pub(crate) temporary: Option<TempDir>,
+    pub(crate) temporary: Option<Scratch>,
 }
 
 /// Opens the repository with what carries.
@@ -116,7 +135,7 @@ pub(crate) fn open(landing: &Landing) -> Result<Box<dyn Transport>, LandError> {
         TransportKind::Auto if has_git() => TransportKind::Git,
         TransportKind::Auto => TransportKind::Library,
         TransportKind::Git if !has_git() => {
-            return Err(TransportError::Unsupported("there is no `git` program".to_owned()).into());
+            return Err(TransportError::NeedsGit("there is no `git` program".to_owned()).into());
         }
         kind => kind,
     };
@@ -154,6 +173,8 @@ pub(crate) fn discover(folder: &Path) -> Result<Repository, LandError> {
 }
 
 fn checkout(folder: &Path, landing: &Landing) -> Result<Workplace, LandError> {
+    refuse_secrets(&landing.remote)?;
+    refuse_options(&landing.remote)?;
     Ok(Workplace {
         repository: discover(folder)?,
         remote: landing.remote.clone(),
@@ -175,11 +196,9 @@ pub fn review_branch(prefix: &str, target: &str) -> Result<String, LandError> {
 
 fn temporary(url: &str, kind: TransportKind) -> Result<Workplace, LandError> {
     refuse_secrets(url)?;
+    refuse_options(url)?;
     let problem = |err: git2::Error| LandError::git("make a temporary repository", err);
-    let folder = tempfile::Builder::new()
-        .prefix("autoscaleops-")
-        .tempdir()
-        .map_err(|err| LandError::git("make a temporary folder", err))?;
+    let folder = Scratch::new().map_err(|err| LandError::git("make a temporary folder", err))?;
     let repository = Repository::init_bare(folder.path()).map_err(problem)?;
     let mut config = repository.config().map_err(problem)?;
     config
@@ -222,6 +241,30 @@ fn refuse_secrets(url: &str) -> Result<(), LandError> {
     }
 }
 
+/// A remote is an argument of `git`, and must not become an option: `--upload-pack=…` runs programs.
+fn refuse_options(remote: &str) -> Result<(), LandError> {
+    if remote.is_empty() || remote.starts_with('-') || remote.contains(char::is_control) {
+        let shown = autoscaleops_core::text::printable(remote);
+        return Err(LandError::Usage(
+            format!("`{shown}` is no remote"),
+            Some("give the name of a remote, or an address".to_owned()),
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses what is no name of a branch.
+pub(crate) fn check_branch(branch: &str) -> Result<(), LandError> {
+    if git2::Reference::is_valid_name(&format!("refs/heads/{branch}")) && !branch.starts_with('-') {
+        return Ok(());
+    }
+    let shown = autoscaleops_core::text::printable(branch);
+    Err(LandError::Usage(
+        format!("`{shown}` is no name of a branch"),
+        None,
+    ))
+}
+
 /// Returns `text` with what stands between `://` and `@` hidden.
 pub(crate) fn redacted(text: &str) -> String {
     let mut result = String::with_capacity(text.len());
@@ -247,6 +290,15 @@ pub(crate) fn stands_on(repository: &Repository, commit: Oid, tree: Oid, parent:
     repository
         .find_commit(commit)
         .is_ok_and(|it| it.tree_id() == tree && it.parent_ids().eq([parent]))
+}
+
+/// Returns whether a tool made `commit`, and nobody else.
+pub(crate) fn is_ours(repository: &Repository, commit: Oid) -> bool {
+    repository.find_commit(commit).is_ok_and(|it| {
+        String::from_utf8_lossy(it.message_bytes())
+            .lines()
+            .any(|line| line.starts_with(TRAILER))
+    })
 }
 
 fn review_url(address: &str, branch: &str, review: &str) -> Option<String> {
@@ -289,6 +341,41 @@ mod tests {
             redacted("fatal: https://bob:hunter2@h/x and https://h/y@z"),
             "fatal: https://***@h/x and https://h/y@z"
         );
+    }
+
+    #[test]
+    fn a_remote_or_a_branch_cannot_become_an_option_or_a_refspec() {
+        for bad in ["--upload-pack=touch x", "-x", "", "a\nb"] {
+            assert!(refuse_options(bad).is_err(), "{bad:?}");
+        }
+        assert!(refuse_options("../a b/remote.git").is_ok());
+        for bad in [
+            "-x",
+            "a:refs/heads/b",
+            "a b",
+            "*",
+            "a..b",
+            "",
+            "a.lock",
+            "+a",
+        ] {
+            assert_eq!(check_branch(bad).is_err(), bad != "+a", "{bad:?}");
+        }
+        assert!(check_branch("release/1.x").is_ok());
+    }
+
+    #[test]
+    fn a_lock_is_named_with_its_remedy() {
+        for said in [
+            "fatal: Unable to create '/x/.git/shallow.lock': File exists. Another git process",
+            "failed to lock file '/x/.git/shallow.lock' for writing: ",
+        ] {
+            let failure = TransportError::Failed(said.to_owned()).failure();
+            assert_eq!(failure.kind(), "locked");
+            let remedy = failure.remedy().unwrap();
+            assert!(remedy.contains("rm '/x/.git/shallow.lock'"), "{remedy}");
+        }
+        assert_eq!(lock_file("fatal: 'acme.lock' is no repository"), None);
     }
 
     #[test]

@@ -3,5 +3,6 @@
 
 mod in_place;
 mod land;
+mod obstacles;
 mod pipe;
 mod support;

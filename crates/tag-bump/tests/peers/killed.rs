@@ -49,8 +49,11 @@ fn kill_everywhere(arguments: &[&str], with_checkout: bool) -> u32 {
             } else {
                 folder.path()
             };
+            let temporary = folder.path().join("tmp");
+            fs::create_dir(&temporary).unwrap();
             let ask = || {
                 let command = bump(place)
+                    .env("TMPDIR", &temporary)
                     .args(["values.yaml", "--image", "acme/shop", "--tag", "v2"])
                     .args(arguments);
                 if with_checkout {
@@ -91,6 +94,8 @@ fn kill_everywhere(arguments: &[&str], with_checkout: bool) -> u32 {
                 remote.read("main", "values.yaml"),
                 VALUES.replace("v1", "v2")
             );
+            // What the killed run left is gone too.
+            assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0, "{when} {at}");
             // Whichever run did it, it was done once.
             assert_eq!(remote.subjects("main").len(), 3, "{when} {at}");
         }

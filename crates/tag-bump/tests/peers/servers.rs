@@ -89,6 +89,36 @@ fn the_header_of_a_checkout_in_actions_is_used() {
 }
 
 #[test]
+fn a_token_takes_the_place_of_the_header_of_a_checkout() {
+    for transport in ["git", "library"] {
+        let remote = remote();
+        let server = GitHttp::serve(
+            remote.path().parent().unwrap(),
+            Some(("x-access-token", "s3cret")),
+        );
+        let clone = remote.clone_with(&[]);
+        let url = server.url("remote.git");
+        git(clone.path(), &["remote", "set-url", "origin", &url]);
+        let origin = url.trim_end_matches("remote.git");
+        let stale = "AUTHORIZATION: Basic eC1hY2Nlc3MtdG9rZW46b2xk";
+        git(
+            clone.path(),
+            &["config", &format!("http.{origin}.extraheader"), stale],
+        );
+        let (code, told, words) = report(
+            bump(clone.path())
+                .env("AUTOSCALEOPS_GIT_TOKEN", "s3cret")
+                .args(FILE)
+                .args(["--tag", "v2", "--push", "--transport", transport]),
+        );
+        assert_eq!(code, 0, "{transport}: {told}{words}");
+        if transport == "git" {
+            assert_eq!(server.unauthorized(), 0, "sent at once, and alone");
+        }
+    }
+}
+
+#[test]
 fn a_server_that_fails_for_a_moment_is_asked_again() {
     let remote = remote();
     let server = GitHttp::serve(remote.path().parent().unwrap(), None);

@@ -86,7 +86,7 @@ fn an_ssh_key_signs() {
     );
     let (code, told, _) =
         report(ask(clone.path(), "v5").args(["--sign", "--transport", "library"]));
-    assert_eq!(code, 2, "{told}");
+    assert_eq!(code, 3, "{told}");
 }
 
 #[test]
