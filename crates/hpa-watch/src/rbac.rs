@@ -31,10 +31,10 @@ const MINIMAL: &[Rule] = &[
         &["deployments", "replicasets", "statefulsets"],
         READ,
     ),
-    ("", &["events"], READ),
+    ("", &["events", "pods"], READ),
+    ("metrics.k8s.io", &["pods"], &["get", "list"]),
 ];
 const DOCTOR: &[Rule] = &[
-    ("", &["pods"], READ),
     (
         "apps",
         &[
@@ -44,7 +44,6 @@ const DOCTOR: &[Rule] = &[
         ],
         &["get"],
     ),
-    ("metrics.k8s.io", &["pods"], &["get", "list"]),
     ("custom.metrics.k8s.io", &["*"], &["get", "list"]),
     ("external.metrics.k8s.io", &["*"], &["get", "list"]),
     ("apiregistration.k8s.io", &["apiservices"], &["get"]),

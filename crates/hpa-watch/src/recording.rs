@@ -51,6 +51,15 @@ pub struct Point {
     /// The utilization that the controller saw, in percent. Absent while unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub utilization: Option<i32>,
+    /// The utilization at which nothing changes, in percent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub band: Option<Band>,
+    /// The utilization that `metrics.k8s.io` shows now, in percent, counted as the controller counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub measured: Option<i32>,
+    /// The first metric with its value and its target, where that is no utilization.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub metric: String,
     /// What the metrics ask for, before windows and policies, as recomputed here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recommended: Option<i32>,
@@ -66,6 +75,25 @@ pub struct Point {
     /// One plain sentence of why the size is what it is.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub why: String,
+    /// Until when a stabilization window holds the size, if the load stays.
+    #[schemars(with = "Option<String>")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_until: Option<Timestamp>,
+    /// What the algorithm gives, where the controller did something else for two syncs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<i32>,
+    /// What could not be looked at, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_checked: Vec<String>,
+}
+
+/// The utilization at which nothing changes, in whole percent, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Band {
+    /// The lowest.
+    pub low: i32,
+    /// The highest.
+    pub high: i32,
 }
 
 impl Point {

@@ -55,7 +55,7 @@ pub struct Change {
     pub hpa: String,
     /// What it looks like now; absent for an event or an end.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub point: Option<Point>,
+    pub point: Option<Box<Point>>,
     /// What happened, where it is no change of the looks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event: Option<String>,
@@ -88,7 +88,7 @@ pub fn run(
     let mut changes = 0_u64;
     let mut shown: std::collections::BTreeMap<String, Point> = std::collections::BTreeMap::new();
     let mut screen = if on_screen {
-        Some(screen::Screen::open()?)
+        Some(screen::Screen::open(console.look().color)?)
     } else {
         None
     };
@@ -137,16 +137,18 @@ fn change(
 ) -> Option<Report<Details>> {
     let (hpa, point, event) = match line.entry {
         Entry::Point { hpa, point } => {
-            // A countdown is no change.
+            // A countdown is no change, nor is a measurement that asks for nothing else.
             if !point.why.is_empty() || shown.contains_key(&hpa) {
                 let mut looks = (*point).clone();
                 looks.why.clear();
+                looks.held_until = None;
+                looks.measured = None;
                 if shown.get(&hpa) == Some(&looks) {
                     return None;
                 }
                 shown.insert(hpa.clone(), looks);
             }
-            (hpa, Some(*point), None)
+            (hpa, Some(point), None)
         }
         Entry::Event {
             hpa,
@@ -184,17 +186,21 @@ fn change(
 
 /// A point in a line.
 pub fn describe(point: &Point) -> String {
-    let percent = |value: Option<i32>| value.map_or("?".to_owned(), |value| format!("{value}%"));
     let mut text = format!(
-        "{}/{}  {} of {}..{}",
-        percent(point.utilization),
-        percent(point.target),
+        "{}  {} of {}..{}",
+        usage(point),
         point.size(),
         point.min,
         point.max
     );
     if let Some(ready) = point.ready {
         text.push_str(&format!(", {ready} ready"));
+        if let Some(measured) = point.measured {
+            text.push_str(&format!(", {measured}% now"));
+        }
+        if let Some(band) = point.band {
+            text.push_str(&format!(", {}..{}% holds", band.low, band.high));
+        }
     }
     if point.desired != point.size() && point.desired != 0 {
         text.push_str(&format!(", wants {}", point.desired));
@@ -204,7 +210,19 @@ pub fn describe(point: &Point) -> String {
     } else if let Some(active) = point.active.as_ref().filter(|active| !active.holds) {
         text.push_str(&format!("  {}: {}", active.reason, active.message));
     }
+    if !point.not_checked.is_empty() {
+        text.push_str(&format!("; not checked: {}", point.not_checked.join(", ")));
+    }
     text
+}
+
+/// The use and its target.
+fn usage(point: &Point) -> String {
+    if !point.metric.is_empty() {
+        return point.metric.clone();
+    }
+    let percent = |value: Option<i32>| value.map_or("?".to_owned(), |value| format!("{value}%"));
+    format!("{}/{}", percent(point.utilization), percent(point.target))
 }
 
 /// The line for people.

@@ -2,18 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use autoscaleops_hpa::{
-    Controller, Inputs, MetricError, MetricKind, Moment, Reading, Scale, Selection, Spec, State,
-    Target as MetricTarget, manifest::spec_of, quantity::parse_milli,
-};
+use autoscaleops_hpa::{Controller, Pod, Usages, manifest::spec_of};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::seen::{Hpa, HpaStatus, Target};
-use crate::{
-    recording::{Entry, Line, Point},
-    why,
+use super::{
+    known::{Known, moment},
+    seen::{Hpa, Target},
+    shadow::Heard,
 };
+use crate::recording::{Entry, Line, Point};
 
 /// How often a controller syncs, in milliseconds; it writes nothing when nothing changed.
 const SYNC_MS: i64 = 15_000;
@@ -29,23 +27,15 @@ pub struct Tracker {
     controller: Controller,
 }
 
-/// One autoscaler.
-#[derive(Debug, Default)]
-struct Known {
-    manifest: Value,
-    spec: Option<Spec>,
-    status: HpaStatus,
-    target: Option<Target>,
-    shadow: State,
-    synced_at: Option<Moment>,
-    recommended: Option<i32>,
-    why: String,
-    /// How many syncs in a row the controller did something else.
-    disagreed: u32,
-    last: Option<Box<Point>>,
-    /// Since when its target is waited for. Without it the sizes are those of the last sync, and
-    /// would be taken for the present.
-    waits_since: Option<Timestamp>,
+/// What changed of the pods of a target.
+#[derive(Debug)]
+pub enum PodChange {
+    /// These are all.
+    All(Vec<Pod>),
+    /// One is there, or is otherwise than before.
+    Put(Pod),
+    /// One is gone.
+    Remove(String),
 }
 
 impl Tracker {
@@ -62,6 +52,11 @@ impl Tracker {
     /// Returns the names of all that are there, as `namespace/name`.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.known.keys().map(String::as_str)
+    }
+
+    /// Returns whether it is there.
+    pub fn has(&self, name: &str) -> bool {
+        self.known.contains_key(name)
     }
 
     /// Takes an autoscaler as it is now.
@@ -90,33 +85,132 @@ impl Tracker {
         let status = hpa.status.unwrap_or_default();
         if !shadows {
             // Of thousands only what is shown is kept.
-            let point = known.seen_alone(&hpa.spec, status);
+            let point = known.seen_alone(&self.controller, &hpa.spec, status);
             known.tell(name, point, at, lines);
             return;
         }
         let has_synced = status != known.status && status.conditions.is_some();
         known.status = status;
         if has_synced {
-            known.sync(&self.controller, moment(at), true);
+            known.sync(&self.controller, moment(at), Heard::Written);
         }
-        known.emit(name, at, lines);
+        known.emit(&self.controller, name, at, lines);
     }
 
-    /// Takes a target as it is now.
-    pub fn see_target(&mut self, name: &str, target: Target, at: Timestamp, lines: &mut Vec<Line>) {
-        if let Some(known) = self.known.get_mut(name) {
-            known.target = Some(target);
+    /// Takes a target as it is now, or that there is none.
+    pub fn see_target(
+        &mut self,
+        name: &str,
+        target: Option<Target>,
+        at: Timestamp,
+        lines: &mut Vec<Line>,
+    ) {
+        self.update(name, at, lines, |known| {
+            known.target = target;
             known.waits_since = None;
-            known.emit(name, at, lines);
-        }
+            known.not_checked.remove("target");
+            if target.is_none() {
+                known.pods = None;
+                known.usages = None;
+            }
+        });
     }
 
-    /// Goes on without the targets that are waited for: they cannot be seen.
-    pub fn give_up_targets(&mut self, at: Timestamp, lines: &mut Vec<Line>) {
-        for (name, known) in &mut self.known {
-            if known.waits_since.take().is_some() {
-                known.emit(name, at, lines);
+    /// Takes a change of the target's pods.
+    pub fn see_pods(
+        &mut self,
+        name: &str,
+        change: PodChange,
+        at: Timestamp,
+        lines: &mut Vec<Line>,
+    ) {
+        self.update(name, at, lines, |known| {
+            known.not_checked.remove("pods");
+            let pods = known.pods.get_or_insert_default();
+            match change {
+                PodChange::All(mut all) => {
+                    all.sort_by(|a, b| a.name.cmp(&b.name));
+                    *pods = all;
+                }
+                PodChange::Put(pod) => {
+                    match pods.binary_search_by(|known| known.name.cmp(&pod.name)) {
+                        Ok(index) => {
+                            if let Some(place) = pods.get_mut(index) {
+                                *place = pod;
+                            }
+                        }
+                        Err(index) => pods.insert(index, pod),
+                    }
+                }
+                PodChange::Remove(gone) => pods.retain(|pod| pod.name != gone),
             }
+        });
+    }
+
+    /// Takes the measured usage of the target's pods, or why there is none.
+    pub fn see_usages(
+        &mut self,
+        name: &str,
+        usages: Result<Vec<Usages>, String>,
+        at: Timestamp,
+        lines: &mut Vec<Line>,
+    ) {
+        self.update(name, at, lines, |known| match usages {
+            Ok(usages) => {
+                known.usages = Some(usages);
+                known.not_checked.remove("usage");
+            }
+            Err(why) => {
+                known.usages = None;
+                known
+                    .not_checked
+                    .insert("usage", format!("the usage of the pods ({why})"));
+            }
+        });
+    }
+
+    /// Goes on without what cannot be seen: `what` is `target`, `pods` or `events`.
+    pub fn give_up(
+        &mut self,
+        name: &str,
+        what: &'static str,
+        why: &str,
+        at: Timestamp,
+        lines: &mut Vec<Line>,
+    ) {
+        self.update(name, at, lines, |known| {
+            if what == "target" {
+                known.waits_since = None;
+            }
+            known
+                .not_checked
+                .insert(what, format!("the {what} ({why})"));
+        });
+    }
+
+    /// Goes on with what can be seen again.
+    pub fn look_again(
+        &mut self,
+        name: &str,
+        what: &'static str,
+        at: Timestamp,
+        lines: &mut Vec<Line>,
+    ) {
+        self.update(name, at, lines, |known| {
+            known.not_checked.remove(what);
+        });
+    }
+
+    fn update(
+        &mut self,
+        name: &str,
+        at: Timestamp,
+        lines: &mut Vec<Line>,
+        change: impl FnOnce(&mut Known),
+    ) {
+        if let Some(known) = self.known.get_mut(name) {
+            change(known);
+            known.emit(&self.controller, name, at, lines);
         }
     }
 
@@ -144,14 +238,15 @@ impl Tracker {
                 .is_some_and(|since| now.0 - moment(since).0 >= TARGET_MS);
             if is_late {
                 known.waits_since = None;
-                known.emit(name, at, lines);
+                known.emit(&self.controller, name, at, lines);
             }
             let due = known
+                .shadow
                 .synced_at
                 .is_some_and(|last| now.0 - last.0 >= SYNC_MS + 1_000);
             if due {
-                known.sync(&self.controller, now, false);
-                known.emit(name, at, lines);
+                known.sync(&self.controller, now, Heard::Silence);
+                known.emit(&self.controller, name, at, lines);
             }
         }
     }
@@ -159,162 +254,6 @@ impl Tracker {
     /// Returns what an autoscaler looks like now.
     pub fn point(&self, name: &str) -> Option<&Point> {
         self.known.get(name)?.last.as_deref()
-    }
-}
-
-fn moment(at: Timestamp) -> Moment {
-    Moment(at.as_millisecond())
-}
-
-impl Known {
-    /// Runs the algorithm on what the controller says that it saw.
-    fn sync(&mut self, controller: &Controller, now: Moment, was_written: bool) {
-        let Some(spec) = &self.spec else { return };
-        let current = if was_written {
-            self.status.current_replicas
-        } else {
-            self.target
-                .and_then(|target| target.spec)
-                .unwrap_or(self.status.current_replicas)
-        };
-        let ready = self.target.map_or(current, |target| target.ready);
-        let readings: Vec<Result<Reading, MetricError>> = spec
-            .metrics
-            .iter()
-            .enumerate()
-            .map(|(index, metric)| {
-                let unknown = || MetricError::Unavailable("the controller has no value".to_owned());
-                let value = self.status.current_metric(index).ok_or_else(unknown)?;
-                reading(&metric.kind, metric.target, value, ready, current).ok_or_else(unknown)
-            })
-            .collect();
-        let inputs = Inputs {
-            scale: Ok(Scale {
-                spec_replicas: current,
-                status_replicas: current,
-            }),
-            selection: &Selection::Valid,
-            pods: &[],
-            readings: &readings,
-        };
-        let state = std::mem::take(&mut self.shadow);
-        let outcome = controller.reconcile(state, spec, &inputs, now);
-        self.shadow = outcome.state;
-        self.synced_at = Some(now);
-        self.recommended = outcome.trace.recommended;
-        self.why = why::sentence(spec, &outcome.trace, &outcome.decision, now);
-        let agrees =
-            outcome.trace.recommended.is_none() || outcome.decision.desired == self.asked_for();
-        self.disagreed = if agrees { 0 } else { self.disagreed + 1 };
-        if self.disagreed >= 2 {
-            let (mine, theirs) = (outcome.decision.desired, self.asked_for());
-            self.why = format!(
-                "the controller keeps {theirs} where the algorithm gives {mine}: {}",
-                self.why
-            );
-        }
-    }
-
-    fn asked_for(&self) -> i32 {
-        self.status.desired_replicas
-    }
-
-    fn point(&self) -> Point {
-        let status = &self.status;
-        let target = self.spec.as_ref().and_then(|spec| {
-            spec.metrics
-                .iter()
-                .enumerate()
-                .find_map(|(index, metric)| match metric.target {
-                    MetricTarget::Utilization(target) => Some((index, target)),
-                    _ => None,
-                })
-        });
-        let utilization = target.and_then(|(index, _)| {
-            let value = status.current_metric(index)?.get("averageUtilization")?;
-            i32::try_from(value.as_i64()?).ok()
-        });
-        Point {
-            min: self.spec.as_ref().map_or(1, |spec| spec.min_replicas),
-            max: self.spec.as_ref().map_or(0, |spec| spec.max_replicas),
-            current: status.current_replicas,
-            desired: status.desired_replicas,
-            spec: self.target.and_then(|target| target.spec),
-            ready: self.target.map(|target| target.ready),
-            target: target.map(|(_, target)| target),
-            utilization,
-            recommended: self.recommended,
-            able: status.condition("AbleToScale"),
-            active: status.condition("ScalingActive"),
-            limited: status.condition("ScalingLimited"),
-            why: self.why.clone(),
-        }
-    }
-
-    /// What an autoscaler looks like, of which nothing else is kept.
-    fn seen_alone(&mut self, spec: &Value, status: HpaStatus) -> Point {
-        self.spec = spec_of(spec).ok();
-        self.status = status;
-        let mut point = self.point();
-        self.spec = None;
-        self.status = HpaStatus::default();
-        for condition in [&mut point.able, &mut point.active, &mut point.limited]
-            .into_iter()
-            .flatten()
-            .filter(|condition| condition.holds)
-        {
-            condition.message = String::new();
-        }
-        point
-    }
-
-    fn emit(&mut self, name: &str, at: Timestamp, lines: &mut Vec<Line>) {
-        if self.waits_since.is_some() {
-            return;
-        }
-        let point = self.point();
-        self.tell(name, point, at, lines);
-    }
-
-    fn tell(&mut self, name: &str, point: Point, at: Timestamp, lines: &mut Vec<Line>) {
-        if self.last.as_deref() == Some(&point) {
-            return;
-        }
-        self.last = Some(Box::new(point.clone()));
-        lines.push(Line {
-            at,
-            entry: Entry::Point {
-                hpa: name.to_owned(),
-                point: Box::new(point),
-            },
-        });
-    }
-}
-
-/// The reading behind a value of the status, as far as it can be told.
-fn reading(
-    kind: &MetricKind,
-    target: MetricTarget,
-    value: &Value,
-    ready: i32,
-    current: i32,
-) -> Option<Reading> {
-    let amount = |name: &str| value.get(name)?.as_str().and_then(parse_milli);
-    match (kind, target) {
-        (MetricKind::Resource { .. }, MetricTarget::Utilization(_)) => {
-            let percent = i32::try_from(value.get("averageUtilization")?.as_i64()?).ok()?;
-            Some(Reading::Utilization { percent, ready })
-        }
-        (MetricKind::Object { .. } | MetricKind::External { .. }, MetricTarget::Value(_)) => {
-            Some(Reading::Value(amount("value")?))
-        }
-        (
-            MetricKind::Object { .. } | MetricKind::External { .. },
-            MetricTarget::AverageValue(_),
-        ) => Some(Reading::Value(
-            amount("averageValue")?.saturating_mul(i64::from(current)),
-        )),
-        _ => None,
     }
 }
 
@@ -383,7 +322,7 @@ mod tests {
         let mut lines = Vec::new();
         let target = Target {
             spec: Some(3),
-            ready: 3,
+            ready: Some(3),
             status: 3,
         };
         tracker.see(
@@ -392,7 +331,7 @@ mod tests {
             at(0),
             &mut lines,
         );
-        tracker.see_target("shop/web", target, at(0), &mut lines);
+        tracker.see_target("shop/web", Some(target), at(0), &mut lines);
         tracker.see(
             "shop/web",
             hpa(3, 3, 60, "SucceededRescale"),
@@ -422,7 +361,7 @@ mod tests {
         let mut lines = Vec::new();
         let target = Target {
             spec: Some(1),
-            ready: 1,
+            ready: Some(1),
             status: 1,
         };
         tracker.see(
@@ -431,13 +370,78 @@ mod tests {
             at(0),
             &mut lines,
         );
-        tracker.see_target("shop/web", target, at(0), &mut lines);
+        tracker.see_target("shop/web", Some(target), at(0), &mut lines);
         tracker.tick(at(17), &mut lines);
         tracker.tick(at(34), &mut lines);
         let why = &tracker.point("shop/web").unwrap().why;
         assert!(
             why.starts_with("the controller keeps 1 where the algorithm gives 3"),
             "{why}"
+        );
+    }
+
+    #[test]
+    fn a_controller_that_sleeps_is_named_after_two_minutes() {
+        let mut tracker = Tracker::new(true, None);
+        let mut lines = Vec::new();
+        let target = Target {
+            spec: Some(1),
+            ready: Some(1),
+            status: 1,
+        };
+        tracker.see(
+            "shop/web",
+            hpa(1, 1, 2, "ReadyForNewScale"),
+            at(0),
+            &mut lines,
+        );
+        tracker.see_target("shop/web", Some(target), at(0), &mut lines);
+        let pod = autoscaleops_hpa::kubernetes::pod(&json!({
+            "metadata": {"name": "web-1"},
+            "spec": {"containers": [{"name": "app", "resources": {"requests": {"cpu": "100m"}}}]},
+            "status": {"phase": "Running", "startTime": "1970-01-01T00:00:00Z", "conditions":
+                [{"type": "Ready", "status": "True", "lastTransitionTime": "1970-01-01T00:00:00Z"}]},
+        }));
+        tracker.see_pods("shop/web", PodChange::All(vec![pod]), at(1), &mut lines);
+        let usage = |cpu: &str| {
+            Usages::of(
+                &json!({"metadata": {"name": "web-1"}, "timestamp": "1970-01-12T13:46:40Z",
+                "window": "15s", "containers": [{"name": "app", "usage": {"cpu": cpu}}]}),
+            )
+        };
+        for second in [15, 75, 134] {
+            tracker.see_usages("shop/web", Ok(vec![usage("80m")]), at(second), &mut lines);
+            let point = tracker.point("shop/web").unwrap();
+            assert_eq!(point.measured, Some(80));
+            assert!(!point.why.contains("not reacted"), "{}", point.why);
+        }
+        tracker.see_usages("shop/web", Ok(vec![usage("80m")]), at(135), &mut lines);
+        assert_eq!(
+            tracker.point("shop/web").unwrap().why,
+            "the controller has not reacted for 2m: it last saw 2%, metrics.k8s.io shows 80%"
+        );
+        // It wakes up.
+        tracker.see(
+            "shop/web",
+            hpa(1, 2, 80, "SucceededRescale"),
+            at(136),
+            &mut lines,
+        );
+        assert!(
+            !tracker
+                .point("shop/web")
+                .unwrap()
+                .why
+                .contains("not reacted")
+        );
+        // Without the right to read it, that is said.
+        let refused = Err("no permission: list pods.metrics.k8s.io".to_owned());
+        tracker.see_usages("shop/web", refused, at(140), &mut lines);
+        let point = tracker.point("shop/web").unwrap();
+        assert_eq!(point.measured, None);
+        assert_eq!(
+            point.not_checked,
+            ["the usage of the pods (no permission: list pods.metrics.k8s.io)"]
         );
     }
 }

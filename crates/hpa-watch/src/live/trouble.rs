@@ -3,6 +3,32 @@
 use std::error::Error as _;
 
 use autoscaleops_core::{Failure, cluster::Cluster};
+use kube::runtime::watcher;
+
+/// Whether a code says to try again.
+pub(super) fn is_busy(code: u16) -> bool {
+    matches!(code, 429 | 500 | 502 | 503 | 504)
+}
+
+/// Whether a watch cannot begin yet, and soon may.
+pub(super) fn is_passing(err: &watcher::Error) -> bool {
+    matches!(err, watcher::Error::InitialListFailed(kube::Error::Api(status)) if is_busy(status.code))
+}
+
+/// Whether we may not watch this, or there is no such thing.
+pub(super) fn is_refused(err: &watcher::Error) -> bool {
+    matches!(behind(err), Some(kube::Error::Api(status)) if matches!(status.code, 401 | 403 | 404))
+}
+
+/// The error of the client behind one of a watch.
+pub(super) fn behind(err: &watcher::Error) -> Option<&kube::Error> {
+    match err {
+        watcher::Error::InitialListFailed(err)
+        | watcher::Error::WatchStartFailed(err)
+        | watcher::Error::WatchFailed(err) => Some(err),
+        watcher::Error::WatchError(_) | watcher::Error::NoResourceVersion => None,
+    }
+}
 
 /// Returns the failure of asking for `what`, with a remedy.
 pub fn explain(err: &kube::Error, cluster: &Cluster, what: &str) -> Failure {

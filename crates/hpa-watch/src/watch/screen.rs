@@ -6,10 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use autoscaleops_core::time::Span;
+use jiff::Timestamp;
 use ratatui::{
     DefaultTerminal, Frame,
     crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers},
-    layout::{Constraint, Layout},
+    layout::{Constraint, Layout, Rect},
     style::{Color, Modifier, Style},
     text::Line as TextLine,
     widgets::{Block, Cell, Paragraph, Row, Sparkline, Table, Wrap},
@@ -17,7 +19,7 @@ use ratatui::{
 
 use crate::{
     live::Next,
-    recording::{Entry, Line, Point},
+    recording::{Condition, Entry, Line, Point},
 };
 
 /// How much is remembered of the past of one autoscaler, and of all events.
@@ -27,9 +29,10 @@ const REDRAW: Duration = Duration::from_millis(250);
 /// What is shown.
 #[derive(Debug, Default)]
 pub(super) struct View {
-    hpas: BTreeMap<String, (Point, VecDeque<u64>)>,
+    hpas: BTreeMap<String, (Point, VecDeque<Option<u64>>)>,
     log: VecDeque<String>,
     chosen: usize,
+    color: bool,
 }
 
 /// A terminal that is given back when this is dropped.
@@ -40,11 +43,14 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    pub(super) fn open() -> io::Result<Self> {
+    pub(super) fn open(color: bool) -> io::Result<Self> {
         let terminal = ratatui::try_init()?;
         Ok(Self {
             terminal,
-            view: View::default(),
+            view: View {
+                color,
+                ..View::default()
+            },
             drawn: Instant::now(),
         })
     }
@@ -72,7 +78,8 @@ impl Screen {
         if self.drawn.elapsed() >= REDRAW {
             self.drawn = Instant::now();
             let view = &self.view;
-            self.terminal.draw(|frame| view.draw(frame))?;
+            self.terminal
+                .draw(|frame| view.draw(frame, Timestamp::now()))?;
         }
         Ok(Next::Go)
     }
@@ -98,8 +105,10 @@ impl View {
                     self.log.push_front(text);
                 }
                 entry.0 = (**point).clone();
-                let percent = u64::try_from(point.utilization.unwrap_or(0)).unwrap_or(0);
-                entry.1.push_back(percent);
+                let percent = point.measured.or(point.utilization);
+                entry
+                    .1
+                    .push_back(percent.and_then(|percent| u64::try_from(percent).ok()));
                 if entry.1.len() > PAST {
                     entry.1.pop_front();
                 }
@@ -109,9 +118,16 @@ impl View {
                 reason,
                 message,
                 ..
-            } => self
-                .log
-                .push_front(format!("{at} {hpa}: {reason}: {message}")),
+            } => {
+                let whose = if hpa.is_empty() {
+                    String::new()
+                } else {
+                    format!("{hpa}: ")
+                };
+                let text = format!("{at} {whose}{reason}: {message}");
+                self.log
+                    .push_front(autoscaleops_core::text::printable(&text));
+            }
             Entry::Gap { what, lasted_ms } => self.log.push_front(format!(
                 "{at} the watch of {what} was lost for {lasted_ms} ms"
             )),
@@ -129,72 +145,35 @@ impl View {
         self.chosen = self.chosen.saturating_add_signed(step).min(last);
     }
 
-    pub(super) fn draw(&self, frame: &mut Frame<'_>) {
+    pub(super) fn draw(&self, frame: &mut Frame<'_>, now: Timestamp) {
         let rows = u16::try_from(self.hpas.len()).unwrap_or(u16::MAX);
         let [table, why, chart, log] = Layout::vertical([
             Constraint::Max(rows.saturating_add(3).min(frame.area().height / 2)),
-            Constraint::Length(4),
+            Constraint::Length(5),
             Constraint::Length(5),
             Constraint::Min(3),
         ])
         .areas(frame.area());
-        let visible = usize::from(table.height.saturating_sub(3)).max(1);
-        let first = (self.chosen + 1).saturating_sub(visible);
-        let body = self
-            .hpas
-            .iter()
-            .enumerate()
-            .skip(first)
-            .take(visible)
-            .map(|(index, (name, (point, _)))| row(name, point, index == self.chosen));
-        let head = Row::new([
-            "AUTOSCALER",
-            "USE",
-            "TARGET",
-            "MIN",
-            "SIZE",
-            "READY",
-            "MAX",
-            "STATE",
-        ])
-        .style(Style::new().add_modifier(Modifier::BOLD));
-        let widths = [
-            Constraint::Fill(1),
-            Constraint::Length(6),
-            Constraint::Length(6),
-            Constraint::Length(4),
-            Constraint::Length(7),
-            Constraint::Length(5),
-            Constraint::Length(5),
-            Constraint::Length(20),
-        ];
-        let title = " hpa-watch   q quit   ↑↓ choose ";
-        frame.render_widget(
-            Table::new(body, widths)
-                .header(head)
-                .block(Block::bordered().title(title)),
-            table,
-        );
+        self.draw_table(frame, table);
         let chosen = self.hpas.iter().nth(self.chosen);
-        let text = chosen.map_or("waiting for the cluster", |(_, (point, _))| &point.why);
-        let block = Block::bordered().title(" why ");
+        let text = chosen.map_or("waiting for the cluster".to_owned(), |(_, (point, _))| {
+            sentence(point)
+        });
+        let left = chosen
+            .and_then(|(_, (point, _))| point.held_until)
+            .and_then(|until| u64::try_from(until.duration_since(now).as_secs()).ok())
+            .filter(|left| *left > 0);
+        let title = match left {
+            Some(left) => format!(" why: held for {} ", Span::seconds(left)),
+            None => " why ".to_owned(),
+        };
+        let block = Block::bordered().title(title);
         frame.render_widget(
             Paragraph::new(text).wrap(Wrap { trim: true }).block(block),
             why,
         );
-        if let Some((name, (_, past))) = chosen {
-            let title = format!(" utilization of {name} ");
-            let data: Vec<u64> = past
-                .iter()
-                .rev()
-                .take(usize::from(chart.width.saturating_sub(2)))
-                .rev()
-                .copied()
-                .collect();
-            let line = Sparkline::default()
-                .data(&data)
-                .block(Block::bordered().title(title));
-            frame.render_widget(line, chart);
+        if let Some((name, (point, past))) = chosen {
+            draw_use(frame, chart, name, point, past);
         }
         let lines: Vec<TextLine<'_>> = self
             .log
@@ -207,87 +186,323 @@ impl View {
             log,
         );
     }
+
+    fn draw_table(&self, frame: &mut Frame<'_>, area: Rect) {
+        let visible = usize::from(area.height.saturating_sub(3)).max(1);
+        let first = (self.chosen + 1).saturating_sub(visible);
+        let body = self
+            .hpas
+            .iter()
+            .enumerate()
+            .skip(first)
+            .take(visible)
+            .map(|(index, (name, (point, _)))| self.row(name, point, index == self.chosen));
+        let head = Row::new([
+            "AUTOSCALER",
+            "USE",
+            "NOW",
+            "HOLDS AT",
+            "MIN",
+            "WANTS",
+            "SPEC",
+            "READY",
+            "MAX",
+            "STATE",
+        ])
+        .style(Style::new().add_modifier(Modifier::BOLD));
+        let widths = [
+            Constraint::Fill(1),
+            Constraint::Length(9),
+            Constraint::Length(5),
+            Constraint::Length(8),
+            Constraint::Length(4),
+            Constraint::Length(5),
+            Constraint::Length(4),
+            Constraint::Length(5),
+            Constraint::Length(4),
+            Constraint::Length(10),
+        ];
+        let title = " hpa-watch   q quit   ↑↓ choose ";
+        frame.render_widget(
+            Table::new(body, widths)
+                .header(head)
+                .block(Block::bordered().title(title)),
+            area,
+        );
+    }
+
+    fn row<'a>(&self, name: &'a str, point: &'a Point, is_chosen: bool) -> Row<'a> {
+        let number = |value: Option<i32>| value.map_or("?".to_owned(), |value| value.to_string());
+        let (state, color) = state(point);
+        let style = if is_chosen {
+            Style::new().add_modifier(Modifier::REVERSED)
+        } else {
+            Style::new()
+        };
+        let state_style = if self.color {
+            Style::new().fg(color)
+        } else {
+            Style::new()
+        };
+        let usage = super::usage(point);
+        Row::new([
+            Cell::new(name),
+            Cell::new(usage),
+            Cell::new(
+                point
+                    .measured
+                    .map_or("?".to_owned(), |value| format!("{value}%")),
+            ),
+            Cell::new(point.band.map_or(String::new(), |band| {
+                format!("{}..{}%", band.low, band.high)
+            })),
+            Cell::new(point.min.to_string()),
+            Cell::new(number(Some(point.desired).filter(|desired| *desired > 0))),
+            Cell::new(number(point.spec.or(Some(point.current)))),
+            Cell::new(number(point.ready)),
+            Cell::new(point.max.to_string()),
+            Cell::new(state).style(state_style),
+        ])
+        .style(style)
+    }
 }
 
-fn row<'a>(name: &'a str, point: &'a Point, is_chosen: bool) -> Row<'a> {
-    let percent = |value: Option<i32>| value.map_or("?".to_owned(), |value| format!("{value}%"));
-    let size = if point.desired != point.size() && point.desired != 0 {
-        format!("{} → {}", point.size(), point.desired)
-    } else {
-        point.size().to_string()
+/// Why, with what could not be looked at.
+fn sentence(point: &Point) -> String {
+    let mut text = point.why.clone();
+    if let Some(active) = point.active.as_ref().filter(|active| !active.holds)
+        && text.is_empty()
+    {
+        text = format!("{}: {}", active.reason, active.message);
+    }
+    if !point.not_checked.is_empty() {
+        text.push_str(&format!("\nnot checked: {}", point.not_checked.join(", ")));
+    }
+    autoscaleops_core::text::printable(&text)
+}
+
+/// The state in a word or two; the colour says nothing that the words do not.
+fn state(point: &Point) -> (&'static str, Color) {
+    let fails = |condition: &Option<Condition>| {
+        condition.as_ref().is_some_and(|condition| !condition.holds)
     };
-    let state = [&point.active, &point.able, &point.limited]
-        .into_iter()
-        .zip([false, true, true])
-        .filter_map(|(condition, bad)| condition.as_ref().map(|condition| (condition, bad)))
-        .find(|(condition, bad)| condition.holds == *bad && condition.reason != "ReadyForNewScale");
-    let (text, color) = match state {
-        Some((condition, false)) => (condition.reason.as_str(), Color::Red),
-        Some((condition, true)) => (condition.reason.as_str(), Color::Yellow),
-        None => ("ready", Color::Green),
+    let reason = |condition: &Option<Condition>| {
+        condition
+            .as_ref()
+            .filter(|condition| condition.holds)
+            .map_or(String::new(), |condition| condition.reason.clone())
     };
-    let style = if is_chosen {
-        Style::new().add_modifier(Modifier::REVERSED)
-    } else {
-        Style::new()
-    };
-    Row::new([
-        Cell::new(name),
-        Cell::new(percent(point.utilization)),
-        Cell::new(percent(point.target)),
-        Cell::new(point.min.to_string()),
-        Cell::new(size),
-        Cell::new(
-            point
-                .ready
-                .map_or("?".to_owned(), |ready| ready.to_string()),
-        ),
-        Cell::new(point.max.to_string()),
-        Cell::new(text).style(Style::new().fg(color)),
-    ])
-    .style(style)
+    if fails(&point.able) {
+        return ("no target", Color::Red);
+    }
+    if fails(&point.active) {
+        let is_paused = point
+            .active
+            .as_ref()
+            .is_some_and(|active| active.reason == "ScalingDisabled");
+        return if is_paused {
+            ("paused", Color::Yellow)
+        } else {
+            ("no metrics", Color::Red)
+        };
+    }
+    if point.expected.is_some() {
+        return ("differs", Color::Red);
+    }
+    match (
+        reason(&point.able).as_str(),
+        reason(&point.limited).as_str(),
+    ) {
+        ("ScaleDownStabilized" | "ScaleUpStabilized", _) => ("held", Color::Yellow),
+        (_, "TooManyReplicas") => ("at maximum", Color::Yellow),
+        (_, "TooFewReplicas") => ("at minimum", Color::Green),
+        (_, "ScaleUpLimit" | "ScaleDownLimit") => ("by policy", Color::Yellow),
+        ("SucceededRescale", _) => ("scaled", Color::Cyan),
+        ("", "") => ("new", Color::Yellow),
+        _ => ("ready", Color::Green),
+    }
+}
+
+fn draw_use(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    name: &str,
+    point: &Point,
+    past: &VecDeque<Option<u64>>,
+) {
+    let mut title = format!(" utilization of {name}");
+    if let (Some(target), Some(band)) = (point.target, point.band) {
+        title.push_str(&format!(
+            ": target {target}%, nothing changes at {}..{}%",
+            band.low, band.high
+        ));
+    }
+    title.push(' ');
+    let width = usize::from(area.width.saturating_sub(2));
+    let data: Vec<Option<u64>> = past
+        .iter()
+        .skip(past.len().saturating_sub(width))
+        .copied()
+        .collect();
+    let line = Sparkline::default()
+        .data(data)
+        .absent_value_symbol("·")
+        .block(Block::bordered().title(title));
+    frame.render_widget(line, area);
 }
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
     use ratatui::{Terminal, backend::TestBackend};
 
     use super::*;
+    use crate::recording::Band;
+
+    fn line(hpa: &str, point: Point) -> Line {
+        Line {
+            at: Timestamp::UNIX_EPOCH,
+            entry: Entry::Point {
+                hpa: hpa.to_owned(),
+                point: Box::new(point),
+            },
+        }
+    }
+
+    fn condition(holds: bool, reason: &str) -> Condition {
+        Condition {
+            holds,
+            reason: reason.to_owned(),
+            message: "the message".to_owned(),
+        }
+    }
+
+    fn held(percent: i32) -> Point {
+        Point {
+            min: 1,
+            max: 3,
+            current: 3,
+            spec: Some(3),
+            desired: 3,
+            ready: Some(2),
+            target: Some(50),
+            utilization: Some(percent),
+            measured: Some(percent),
+            band: Some(Band { low: 45, high: 55 }),
+            able: Some(condition(true, "ScaleDownStabilized")),
+            active: Some(condition(true, "ValidMetricFound")),
+            why: "holding 3: cpu at 2% of 50% asks for 1, but a recommendation of 8 stays in the 1m window for 45s more".to_owned(),
+            held_until: Some(Timestamp::from_second(45).unwrap()),
+            not_checked: vec!["the events (no permission: watch events)".to_owned()],
+            ..Point::default()
+        }
+    }
+
+    /// Three autoscalers, as rows of a terminal.
+    fn drawn(width: u16, height: u16, color: bool) -> (Vec<String>, bool) {
+        let mut view = View {
+            color,
+            ..View::default()
+        };
+        for percent in [2, 123, 123, 90, 2] {
+            view.take(&line("shop/web", held(percent)));
+        }
+        view.take(&line(
+            "staging/a-service-with-quite-a-long-name",
+            Point {
+                min: 2,
+                max: 10,
+                current: 1,
+                active: Some(condition(false, "FailedGetResourceMetric")),
+                able: Some(condition(true, "SucceededGetScale")),
+                target: Some(80),
+                ..Point::default()
+            },
+        ));
+        view.take(&line(
+            "shop/worker",
+            Point {
+                min: 1,
+                max: 9,
+                current: 4,
+                desired: 4,
+                metric: "queue 12 of 10 a pod".to_owned(),
+                able: Some(condition(true, "ReadyForNewScale")),
+                ..Point::default()
+            },
+        ));
+        let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+        terminal
+            .draw(|frame| view.draw(frame, Timestamp::from_second(3).unwrap()))
+            .unwrap();
+        let buffer = terminal.backend().buffer();
+        let rows = buffer
+            .content()
+            .chunks(usize::from(width))
+            .map(|row| row.iter().map(ratatui::buffer::Cell::symbol).collect())
+            .collect();
+        let is_colored = buffer.content().iter().any(|cell| cell.fg != Color::Reset);
+        (rows, is_colored)
+    }
 
     #[test]
     fn the_table_fits_a_small_terminal_and_names_the_numbers_apart() {
-        let mut view = View::default();
-        for (size, desired) in [(1, 3), (3, 3)] {
-            view.take(&Line {
-                at: Timestamp::UNIX_EPOCH,
-                entry: Entry::Point {
-                    hpa: "shop/web".to_owned(),
-                    point: Box::new(Point {
-                        min: 1,
-                        max: 3,
-                        spec: Some(size),
-                        desired,
-                        ready: Some(1),
-                        target: Some(50),
-                        utilization: Some(123),
-                        why: "holding 3 for 22s more".to_owned(),
-                        ..Point::default()
-                    }),
-                },
-            });
+        let (rows, _) = drawn(80, 24, true);
+        let text = rows.join("\n");
+        let row = rows.iter().find(|row| row.contains("│shop/web ")).unwrap();
+        let cells: Vec<&str> = row.split_whitespace().collect();
+        assert_eq!(
+            cells,
+            [
+                "│shop/web",
+                "2%/50%",
+                "2%",
+                "45..55%",
+                "1",
+                "3",
+                "3",
+                "2",
+                "3",
+                "held",
+                "│"
+            ],
+            "{text}"
+        );
+        for part in [
+            "held for 42s",
+            "a recommendation of 8 stays in the",
+            "1m window for 45s more",
+            "not checked: the events",
+            "no metrics",
+            "target 50%, nothing changes at 45..55%",
+        ] {
+            assert!(text.contains(part), "{part} is not in\n{text}");
         }
-        let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
-        terminal.draw(|frame| view.draw(frame)).unwrap();
-        let text: String = terminal
-            .backend()
-            .buffer()
-            .content()
-            .iter()
-            .map(ratatui::buffer::Cell::symbol)
-            .collect();
-        for part in ["shop/web", "123%", "50%", "holding 3 for 22s more", "1 → 3"] {
-            assert!(text.contains(part), "{part} is not in {text}");
+    }
+
+    #[test]
+    fn a_wide_terminal_shows_long_names_in_full() {
+        let (rows, _) = drawn(160, 40, true);
+        let text = rows.join("\n");
+        assert!(
+            text.contains("staging/a-service-with-quite-a-long-name "),
+            "{text}"
+        );
+        assert!(rows.iter().all(|row| row.chars().count() == 160));
+    }
+
+    #[test]
+    fn without_colour_the_words_stay() {
+        let (colored, has_color) = drawn(80, 24, true);
+        let (plain, has_none) = drawn(80, 24, false);
+        assert!(has_color && !has_none);
+        assert_eq!(colored, plain);
+    }
+
+    #[test]
+    fn a_terminal_that_is_far_too_small_does_no_harm() {
+        for (width, height) in [(1, 1), (10, 3), (20, 8)] {
+            let (rows, _) = drawn(width, height, true);
+            assert_eq!(rows.len(), usize::from(height));
         }
     }
 }
