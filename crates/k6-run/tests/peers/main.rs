@@ -51,12 +51,13 @@ const ACCEPTED: [(&str, &str); 5] = [
     ("options-bad-fewer", "code"),
 ];
 
-fn scripts() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/k6");
+/// Returns the scripts of a folder of this crate.
+fn scripts(folder: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut all: Vec<PathBuf> = std::fs::read_dir(folder)
         .unwrap()
         .map(|it| it.unwrap().path())
-        .filter(|it| it.extension().is_some_and(|it| it == "js"))
+        .filter(|it| it.extension().is_some_and(|it| it == "js" || it == "ts"))
         .collect();
     all.sort();
     all
@@ -178,46 +179,57 @@ fn run_native(script: &Path, told: &Told) -> Seen {
 fn both_engines_say_the_same() {
     let Some(k6) = peer("k6") else { return };
     let told = Told::base(&server::start());
-    let wanted = autoscaleops_testkit::root().join("crates/k6-run/tests/peers/only");
-    let only = std::fs::read_to_string(wanted).unwrap_or_default();
-    let queue = Mutex::new(scripts());
-    let wrong = Mutex::new(Vec::new());
-    let count = Mutex::new(0);
+    let count = alike(&k6, scripts("tests/peers/k6"), |_| &told);
+    assert!(wanted().is_some() || count >= 80, "only {count} scripts");
+}
+
+/// The scripts that alone are run, where somebody looks at a few: `K6_SCRIPTS=http-get,http-post`.
+fn wanted() -> Option<String> {
+    autoscaleops_core::config::env("K6_SCRIPTS")
+}
+
+/// Runs scripts on both engines, and returns how many.
+///
+/// # Panics
+///
+/// Panics where the engines differ.
+fn alike<'a>(k6: &Path, all: Vec<PathBuf>, told: impl Fn(&str) -> &'a Told + Sync) -> usize {
+    let name_of = |script: &Path| script.file_stem().unwrap().to_string_lossy().into_owned();
+    let mut all = all;
+    if let Some(wanted) = wanted() {
+        all.retain(|it| wanted.split(',').any(|one| one == name_of(it)));
+    }
+    let count = all.len();
+    let (queue, wrong) = (Mutex::new(all), Mutex::new(Vec::new()));
+    let work = || {
+        loop {
+            let Some(script) = queue.lock().unwrap().pop() else {
+                break;
+            };
+            let name = name_of(&script);
+            let told = told(&name);
+            let (theirs, ours) = (run_k6(k6, &script, told), run_native(&script, told));
+            let differences = compare(&name, &theirs, &ours);
+            if !differences.is_empty() {
+                let text = format!("{name}\n    {}", differences.join("\n    "));
+                wrong.lock().unwrap().push(text);
+            }
+        }
+    };
     std::thread::scope(|scope| {
         // Mostly they wait: several at once take a fraction of the time.
         for _ in 0..4 {
-            scope.spawn(|| {
-                loop {
-                    let Some(script) = queue.lock().unwrap().pop() else {
-                        break;
-                    };
-                    let name = script.file_stem().unwrap().to_string_lossy().into_owned();
-                    if !only.is_empty() && !only.lines().any(|it| it == name) {
-                        continue;
-                    }
-                    *count.lock().unwrap() += 1;
-                    let (theirs, ours) = (run_k6(&k6, &script, &told), run_native(&script, &told));
-                    let differences = compare(&name, &theirs, &ours);
-                    if !differences.is_empty() {
-                        wrong
-                            .lock()
-                            .unwrap()
-                            .push(format!("{name}\n    {}", differences.join("\n    ")));
-                    }
-                }
-            });
+            scope.spawn(work);
         }
     });
     let wrong = wrong.into_inner().unwrap();
-    let count = count.into_inner().unwrap();
-    eprintln!("{count} scripts on both engines, {} differ", wrong.len());
     assert!(
         wrong.is_empty(),
         "{} of {count} scripts differ (k6 | native):\n{}",
         wrong.len(),
         wrong.join("\n")
     );
-    assert!(!only.is_empty() || count >= 80, "only {count} scripts");
+    count
 }
 
 fn compare(name: &str, theirs: &Seen, ours: &Seen) -> Vec<String> {

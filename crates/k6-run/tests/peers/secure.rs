@@ -132,8 +132,15 @@ where
 }
 
 async fn secure(stream: TcpStream, tls: TlsAcceptor) {
-    let Ok(stream) = tls.accept(stream).await else {
-        return;
+    let stream = match tls.accept(stream).into_fallible().await {
+        Ok(stream) => stream,
+        Err((_, mut stream)) => {
+            // In TLS 1.3 a client may have sent its request already. Closed with that unread, the
+            // connection would be reset, and the client would meet the alert or the reset, by luck.
+            let _ = stream.shutdown().await;
+            let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+            return;
+        }
     };
     let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let io = TokioIo::new(stream);
