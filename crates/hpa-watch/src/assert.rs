@@ -2,17 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use autoscaleops_core::{
-    Console, Failure, Finding, Level, Report, Subject, Verdict, cluster::ClusterArgs, time::Span,
-};
+use autoscaleops_core::{Console, Failure, Finding, Level, Report, Subject, Verdict, time::Span};
 
 use jiff::Timestamp;
 
 use crate::{
     details::{Assertion, Details},
-    expectation::{Evidence, Expectations, Outcome, overall},
+    expectation::{Evidence, ExpectationArgs, Outcome, overall},
     live::{self, Selection},
     recording::{self, Entry, Line},
+    settings::Settings,
     timeline::Timeline,
 };
 
@@ -27,7 +26,7 @@ pub struct AssertArgs {
     pub namespace: Option<String>,
 
     #[command(flatten)]
-    pub(crate) expectations: Expectations,
+    pub(crate) expectations: ExpectationArgs,
 
     /// Recording to judge instead of the live cluster
     #[arg(long, value_name = "FILE")]
@@ -45,24 +44,26 @@ pub struct AssertArgs {
 /// Fails when nothing is expected, and when there is no recording and no cluster to be watched.
 pub fn run(
     args: &AssertArgs,
-    cluster: &ClusterArgs,
+    settings: &Settings,
     console: &Console,
 ) -> anyhow::Result<Report<Details>> {
-    if args.expectations.is_empty() {
+    let expectations = settings.expectations();
+    if expectations.is_empty() {
         return Err(Failure::usage("nothing is expected")
             .hint("such as `--out '>=3 within 3m' --back '<=1 within 8m'`")
             .into());
     }
     let timeline = match &args.from {
         Some(path) => of_file(args, path)?,
-        None => of_cluster(args, cluster, console)?,
+        None => of_cluster(args, settings, console)?,
     };
-    let outcomes = args.expectations.judge(&timeline, Evidence::Complete);
+    let outcomes = expectations.judge(&timeline, Evidence::Complete);
     Ok(report(&timeline, outcomes))
 }
 
 fn of_file(args: &AssertArgs, path: &Path) -> Result<Timeline, Failure> {
     let lines = recording::read(path)?;
+    // Only a namespace of the command line: the configured one is where to look in a cluster.
     let name = match (&args.namespace, &args.name) {
         (Some(namespace), Some(name)) => Some(format!("{namespace}/{name}")),
         (None, name) => name.clone(),
@@ -74,15 +75,16 @@ fn of_file(args: &AssertArgs, path: &Path) -> Result<Timeline, Failure> {
 /// Watches until every expectation is decided, or no more can be.
 fn of_cluster(
     args: &AssertArgs,
-    cluster: &ClusterArgs,
+    settings: &Settings,
     console: &Console,
 ) -> anyhow::Result<Timeline> {
     let Some(name) = args.name.clone() else {
         return Err(Failure::usage("name the autoscaler, or a recording with `--from`").into());
     };
+    let expectations = settings.expectations();
     let within = |goal: Option<crate::expectation::Goal>| goal.map(|goal| goal.within.0);
-    let needed = within(args.expectations.out).unwrap_or_default()
-        + within(args.expectations.back).unwrap_or_default();
+    let needed = within(expectations.out).unwrap_or_default()
+        + within(expectations.back).unwrap_or_default();
     let timeout = args.timeout.map_or(needed, |span| span.0);
     if timeout.is_zero() {
         return Err(Failure::usage("say how long to watch with `--timeout`").into());
@@ -90,13 +92,12 @@ fn of_cluster(
     let mut lines: Vec<Line> = Vec::new();
     let selection = Selection {
         names: vec![name.clone()],
-        namespace: args.namespace.clone(),
+        namespace: settings.namespace.clone(),
         all: false,
         targets: true,
     };
-    let expectations = &args.expectations;
     let _spinner = console.spinner(&format!("watching {name}"));
-    let reason = live::follow(cluster, &selection, Some(timeout), |line| {
+    let reason = live::follow(&settings.cluster(), &selection, Some(timeout), |line| {
         lines.push(line);
         // More evidence can only help while something is undecided and nothing has failed.
         let Ok(timeline) = Timeline::of(&lines, Some(&name)) else {

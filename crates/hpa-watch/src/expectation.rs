@@ -1,11 +1,11 @@
 //! What autoscaling is expected to do, such as `>=3 within 3m`, and whether it did.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
 
 use autoscaleops_core::{Verdict, time::Span};
 use jiff::Timestamp;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::{recording::Point, timeline::Timeline};
 
@@ -71,8 +71,38 @@ impl fmt::Display for Goal {
     }
 }
 
+impl Serialize for Goal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Goal {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
+    }
+}
+
+impl JsonSchema for Goal {
+    fn schema_name() -> Cow<'static, str> {
+        "Goal".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "a number of replicas and the time to reach it in",
+            "pattern": "^\\s*(>=|<=|==?)\\s*[0-9]+\\s*within\\s+\\S",
+            "examples": [">=3 within 3m", "<=1 within 8m"],
+        })
+    }
+}
+
 /// Which number is held against a goal.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Measure {
     /// Ready pods on the way out, wanted replicas on the way back
@@ -84,9 +114,9 @@ pub enum Measure {
     Spec,
 }
 
-/// All that is expected.
-#[derive(Clone, Debug, Default, clap::Args)]
-pub struct Expectations {
+/// The options that say what is expected.
+#[derive(Clone, Debug, Default, clap::Args, Serialize)]
+pub struct ExpectationArgs {
     /// Replicas to be reached from the beginning of the load, such as `>=3 within 3m`
     #[arg(long, value_name = "GOAL")]
     pub out: Option<Goal>,
@@ -101,10 +131,26 @@ pub struct Expectations {
 
     /// Fail when the metrics were unknown after they had been known
     #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub never_unknown: bool,
 
-    /// Which number is held against the goals
-    #[arg(long, value_enum, default_value_t, value_name = "WHICH")]
+    /// Which number is held against the goals (default auto)
+    #[arg(long, value_enum, value_name = "WHICH")]
+    pub measure: Option<Measure>,
+}
+
+/// All that is expected.
+#[derive(Clone, Debug, Default)]
+pub struct Expectations {
+    /// Replicas to be reached from the beginning of the load.
+    pub out: Option<Goal>,
+    /// Replicas to be reached again from the end of the load.
+    pub back: Option<Goal>,
+    /// How often the direction may turn.
+    pub max_reversals: Option<usize>,
+    /// Whether metrics that were known must stay known.
+    pub never_unknown: bool,
+    /// Which number is held against the goals.
     pub measure: Measure,
 }
 

@@ -18,12 +18,16 @@ pub mod rbac;
 pub mod record;
 pub mod recording;
 pub mod report;
+pub mod settings;
 pub mod simulate;
 pub mod timeline;
 pub mod watch;
 pub mod why;
 
-use crate::details::Details;
+use crate::{
+    details::Details,
+    settings::{Flags, Settings},
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -110,7 +114,7 @@ impl FromArgMatches for LongOnly {
 impl Tool for Cli {
     const NAME: &'static str = "hpa-watch";
     const FORMATS: &'static [Format] = &[Format::Junit, Format::Markdown];
-    type Section = ();
+    type Section = Settings;
     type Details = Details;
 
     fn common(&self) -> &CommonArgs {
@@ -118,16 +122,23 @@ impl Tool for Cli {
     }
 
     fn run(self, console: &mut Console) -> anyhow::Result<Report<Details>> {
-        let cluster = &self.cluster;
-        match self.command {
-            None => watch::run(&self.watch, cluster, console),
-            Some(Command::Watch(args)) => watch::run(&args, cluster, console),
-            Some(Command::Record(command)) => record::run(&command.args, cluster, console),
-            Some(Command::Assert(args)) => assert::run(&args, cluster, console),
-            Some(Command::Doctor(args)) => doctor::run(&args, cluster),
-            Some(Command::Simulate(args)) => simulate::run(&args, console),
-            Some(Command::Report(args)) => report::run(&args),
-            Some(Command::Rbac(args)) => Ok(rbac::run(&args)),
+        let settings = self.settings()?;
+        let cluster = &settings.cluster();
+        let namespace = || settings.namespace.clone();
+        match self.command.unwrap_or(Command::Watch(self.watch)) {
+            Command::Watch(mut args) => {
+                args.namespace = namespace().filter(|_| !args.all_namespaces);
+                watch::run(&args, cluster, console)
+            }
+            Command::Record(command) => record::run(&command.args, &settings, console),
+            Command::Assert(args) => assert::run(&args, &settings, console),
+            Command::Doctor(mut args) => {
+                args.namespace = namespace();
+                doctor::run(&args, cluster)
+            }
+            Command::Simulate(args) => simulate::run(&args, &settings),
+            Command::Report(args) => report::run(&args, &settings.expectations()),
+            Command::Rbac(args) => Ok(rbac::run(&args)),
         }
     }
 
@@ -175,6 +186,34 @@ impl Tool for Cli {
             (_, Format::Junit) => Some(export::junit("hpa-watch", &report.summary, 0.0, &[])),
             _ => None,
         }
+    }
+}
+
+impl Cli {
+    /// Returns the section of the configuration, with the flags of the command applied.
+    fn settings(&self) -> Result<Settings, autoscaleops_core::Failure> {
+        let mut flags = Flags {
+            kubeconfig: self.cluster.kubeconfig.as_deref(),
+            context: self.cluster.context.as_deref(),
+            namespace: self.watch.namespace.as_deref(),
+            ..Flags::default()
+        };
+        match &self.command {
+            None | Some(Command::Rbac(_)) => {}
+            Some(Command::Watch(args)) => flags.namespace = args.namespace.as_deref(),
+            Some(Command::Record(command)) => {
+                flags.namespace = command.args.namespace.as_deref();
+                flags.settle = command.args.settle;
+            }
+            Some(Command::Assert(args)) => {
+                flags.namespace = args.namespace.as_deref();
+                flags.expectations = Some(&args.expectations);
+            }
+            Some(Command::Doctor(args)) => flags.namespace = args.namespace.as_deref(),
+            Some(Command::Simulate(args)) => flags.model = Some(&args.model),
+            Some(Command::Report(args)) => flags.expectations = Some(&args.expectations),
+        }
+        Settings::resolve(&self.common, &flags)
     }
 }
 

@@ -11,7 +11,6 @@ use std::{
 
 use autoscaleops_core::{
     Console, Failure, Report, Subject, Verdict,
-    cluster::ClusterArgs,
     process::{Run, Running},
     report::ErrorInfo,
     stop,
@@ -23,6 +22,7 @@ use crate::{
     details::{AutoscalerPath, Details, Recorded},
     live::{self, Next, Selection},
     recording::{self, Entry, Line, Point, Writer},
+    settings::Settings,
     timeline::Timeline,
 };
 
@@ -40,9 +40,9 @@ pub struct RecordArgs {
     #[arg(long, short, value_name = "NAMESPACE")]
     pub namespace: Option<String>,
 
-    /// Time without any change after which the sizes count as settled
-    #[arg(long, value_name = "SPAN", default_value = "30s")]
-    pub settle: Span,
+    /// Time without any change after which the sizes count as settled (default 30s)
+    #[arg(long, value_name = "SPAN")]
+    pub settle: Option<Span>,
 
     /// Time to record at most, after the command ended
     #[arg(long, value_name = "SPAN", default_value = "20m")]
@@ -115,13 +115,13 @@ struct Load {
 /// Fails when the cluster cannot be watched, the file cannot be written or the command cannot be started.
 pub fn run(
     args: &RecordArgs,
-    cluster: &ClusterArgs,
+    settings: &Settings,
     console: &Console,
 ) -> anyhow::Result<Report<Details>> {
     let mut writer = Writer::create(&args.output)?;
     let selection = Selection {
         names: args.names.clone(),
-        namespace: args.namespace.clone(),
+        namespace: settings.namespace.clone(),
         all: false,
         targets: true,
     };
@@ -135,7 +135,7 @@ pub fn run(
     let mut settled = false;
     let mut lines = 0_usize;
     let progress = console.spinner("recording");
-    let reason = live::follow_with(cluster, &selection, None, |line| {
+    let reason = live::follow_with(&settings.cluster(), &selection, None, |line| {
         let now = Instant::now();
         let step = (|| {
             if let Some(line) = line {
@@ -154,7 +154,7 @@ pub fn run(
             let Some(ended) = load.ended else {
                 return Ok(Next::Go);
             };
-            settled = settling.is_over(ended, args.settle.0, now);
+            settled = settling.is_over(ended, settings.settle.0, now);
             let is_late = now.duration_since(ended) >= args.timeout.0;
             anyhow::Ok(if settled || is_late {
                 Next::Stop

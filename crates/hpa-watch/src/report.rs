@@ -7,7 +7,7 @@ use autoscaleops_core::{Failure, Report, Subject, Verdict, file};
 use crate::{
     chart::{self, Theme},
     details::{Details, Written},
-    expectation::{Evidence, Expectations},
+    expectation::{Evidence, ExpectationArgs, Expectations},
     export, recording,
     timeline::Timeline,
 };
@@ -51,7 +51,7 @@ pub struct ReportArgs {
     pub dark: bool,
 
     #[command(flatten)]
-    pub(crate) expectations: Expectations,
+    pub(crate) expectations: ExpectationArgs,
 }
 
 /// Runs `report`.
@@ -59,7 +59,7 @@ pub struct ReportArgs {
 /// # Errors
 ///
 /// Fails when the recording cannot be read or a file cannot be written.
-pub fn run(args: &ReportArgs) -> anyhow::Result<Report<Details>> {
+pub fn run(args: &ReportArgs, expectations: &Expectations) -> anyhow::Result<Report<Details>> {
     let lines = recording::read(&args.file)?;
     let timeline = Timeline::of(&lines, args.name.as_deref())?;
     if timeline.points.is_empty() {
@@ -69,7 +69,7 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<Report<Details>> {
                 .into(),
         );
     }
-    let outcomes = args.expectations.judge(&timeline, Evidence::Complete);
+    let outcomes = expectations.judge(&timeline, Evidence::Complete);
     let path = timeline.path();
     let seconds = timeline.seconds(timeline.end);
     let width = f64::from(args.width);

@@ -2,13 +2,13 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use autoscaleops_core::{Console, Failure, Report, Subject, Verdict, time::Span};
+use autoscaleops_core::{Failure, Report, Subject, Verdict, time::Span};
 use autoscaleops_hpa::{Controller, MetricKind, Spec, Target, manifest::Manifest};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{details::Details, why};
+use crate::{details::Details, settings::Settings, why};
 
 pub mod load;
 pub mod model;
@@ -55,33 +55,40 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "SPAN", default_value = "1m")]
     pub sweep_for: Span,
 
-    /// Time between two syncs: 15 s plus the controller's own work
-    #[arg(long, value_name = "SPAN", default_value = "15s10ms")]
-    pub sync_period: Span,
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+}
 
-    /// Version of Kubernetes, 1.29 to 1.37
-    #[arg(long, value_name = "VERSION", default_value = "1.37")]
-    pub k8s: String,
+/// What a simulation takes for granted.
+#[derive(Clone, Debug, Default, clap::Args, Serialize)]
+pub struct ModelArgs {
+    /// Time between two syncs: 15 s plus the controller's own work (default 15.01 s)
+    #[arg(long, value_name = "SPAN")]
+    pub sync_period: Option<Span>,
 
-    /// CPU request of a pod in the model, in millicores
-    #[arg(long, value_name = "MILLICORES", default_value_t = 100)]
-    pub request: i64,
+    /// Version of Kubernetes, 1.29 to 1.37 (default 1.37)
+    #[arg(long, value_name = "VERSION")]
+    pub k8s: Option<String>,
 
-    /// CPU that a pod of the model can use at most, in millicores
-    #[arg(long, value_name = "MILLICORES", default_value_t = 500)]
-    pub limit: i64,
+    /// CPU request of a pod in the model, in millicores (default: what the load says, else 100)
+    #[arg(long, value_name = "MILLICORES")]
+    pub request: Option<i64>,
 
-    /// Time that a pod of the model takes from its creation to its readiness
-    #[arg(long, value_name = "SPAN", default_value = "40s")]
-    pub startup: Span,
+    /// CPU that a pod of the model can use at most, in millicores (default: five times the request)
+    #[arg(long, value_name = "MILLICORES")]
+    pub limit: Option<i64>,
 
-    /// Time between two measurements in the model
-    #[arg(long, value_name = "SPAN", default_value = "15s")]
-    pub scrape: Span,
+    /// Time that a pod of the model takes from its creation to its readiness (default 40s)
+    #[arg(long, value_name = "SPAN")]
+    pub startup: Option<Span>,
 
-    /// Time that the model goes on after the last change of the demand
-    #[arg(long, value_name = "SPAN", default_value = "5m")]
-    pub tail: Span,
+    /// Time between two measurements in the model (default 15s)
+    #[arg(long, value_name = "SPAN")]
+    pub scrape: Option<Span>,
+
+    /// Time that the model goes on after the last change of the demand (default 5m)
+    #[arg(long, value_name = "SPAN")]
+    pub tail: Option<Span>,
 }
 
 /// One sync of a simulation.
@@ -162,16 +169,17 @@ struct Question {
 /// # Errors
 ///
 /// Fails when manifest, changes or load cannot be read.
-pub fn run(args: &SimulateArgs, _console: &Console) -> anyhow::Result<Report<Details>> {
+pub fn run(args: &SimulateArgs, settings: &Settings) -> anyhow::Result<Report<Details>> {
     let mut manifest = setting::read(&args.hpa)?;
     for change in &args.set {
         setting::set(&mut manifest, change)?;
     }
     let read = setting::check(&manifest, &args.hpa)?;
+    let request = settings.request.unwrap_or(100).max(1);
     let question = Question {
-        controller: Controller::of_version(minor(&args.k8s)?),
+        controller: Controller::of_version(minor(&settings.k8s)?),
         replicas: args.replicas,
-        period_ms: millis(args.sync_period.0).max(1),
+        period_ms: millis(settings.sync_period.0).max(1),
         load: Load::read(
             &args.load,
             Some(&read.name)
@@ -179,15 +187,15 @@ pub fn run(args: &SimulateArgs, _console: &Console) -> anyhow::Result<Report<Det
                 .map(String::as_str),
         )?,
         workload: Workload {
-            request: args.request.max(1),
+            request,
             #[expect(clippy::cast_precision_loss, reason = "millicores")]
-            limit: args.limit.max(1) as f64,
-            startup_ms: millis(args.startup.0),
-            scrape_ms: millis(args.scrape.0).max(1_000),
+            limit: settings.limit.unwrap_or(request.saturating_mul(5)).max(1) as f64,
+            startup_ms: millis(settings.startup.0),
+            scrape_ms: millis(settings.scrape.0).max(1_000),
             scrape_phase_ms: 7_000,
             sync_phase_ms: 0,
         },
-        tail_ms: millis(args.tail.0),
+        tail_ms: millis(settings.tail.0),
     };
     let (spec, note) = simulated(&read)?;
     let mut simulation = question.play(&spec);

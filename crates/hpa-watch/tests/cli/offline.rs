@@ -308,3 +308,70 @@ fn something_else_is_no_recording() {
     let assert = tool().arg("report").arg(&path).assert().code(2);
     assert!(stderr(&assert).contains("x.jsonl:1"), "{}", stderr(&assert));
 }
+
+#[test]
+fn the_configuration_names_what_is_expected_and_flags_come_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("scaling.jsonl", &recording());
+    write(
+        "autoscaleops.yaml",
+        "hpa-watch:\n  namespace: other\n  kubeconfig: kube/config\n  out: '>=4 within 3m'\n  back: '<=1 within 8m'\n  k8s: 1.30\n",
+    );
+    let run = |arguments: &[&str]| tool().current_dir(folder.path()).args(arguments).assert();
+    // The configured namespace is where to look in a cluster; a recording has its own.
+    let assert = run(&["assert", "web", "--from", "scaling.jsonl", "-o", "json"]).code(10);
+    let found = report(&assert);
+    let ids: Vec<&str> = found["details"]["expectations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|outcome| outcome["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(ids, ["out", "back"]);
+    run(&[
+        "assert",
+        "web",
+        "--from",
+        "scaling.jsonl",
+        "--out",
+        ">=3 within 3m",
+    ])
+    .success();
+    run(&["report", "scaling.jsonl", "--junit", "results.xml"]).success();
+    let xml = std::fs::read_to_string(folder.path().join("results.xml")).unwrap();
+    assert!(xml.contains("tests=\"2\" failures=\"1\""), "{xml}");
+    let shown = run(&["config", "show"]).success();
+    let shown = String::from_utf8_lossy(&shown.get_output().stdout).into_owned();
+    for part in [
+        ">=4 within 3m",
+        "1.30",
+        "autoscaleops.yaml",
+        "15s10ms",
+        "default",
+    ] {
+        assert!(shown.contains(part), "{part} in\n{shown}");
+    }
+    // The path of the kubeconfig starts from the file's folder.
+    std::fs::create_dir(folder.path().join("below")).unwrap();
+    let assert = tool()
+        .current_dir(folder.path().join("below"))
+        .args(["doctor", "web"])
+        .assert()
+        .code(3);
+    assert!(
+        stderr(&assert).contains("../kube/config")
+            || stderr(&assert).contains(&folder.path().join("kube/config").display().to_string()),
+        "{}",
+        stderr(&assert)
+    );
+    for (text, part) in [
+        ("hpa-watch: {out: '3 in 3m'}\n", "`>=3 within 3m`"),
+        ("hpa-watch: {contxt: a}\n", "did you mean `context`?"),
+        ("hpa-watch: {measure: pods}\n", "measure"),
+    ] {
+        write("autoscaleops.yaml", text);
+        let assert = run(&["assert", "web", "--from", "scaling.jsonl"]).code(2);
+        assert!(stderr(&assert).contains(part), "{}", stderr(&assert));
+    }
+}
