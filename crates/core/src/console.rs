@@ -255,6 +255,13 @@ impl Console {
         self.begin(ProgressBar::new_spinner().with_style(style), what)
     }
 
+    /// Shows the lines of `what`, with nothing around them, on a terminal.
+    pub fn board(&self, what: &str) -> Progress {
+        let style = ProgressStyle::with_template("{msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_spinner());
+        self.begin(ProgressBar::new_spinner().with_style(style), what)
+    }
+
     fn begin(&self, bar: ProgressBar, what: &str) -> Progress {
         let bar = self.bars.add(bar.with_message(what.to_owned()));
         let over = Arc::new(AtomicBool::new(false));
