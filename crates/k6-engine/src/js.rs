@@ -5,6 +5,7 @@ mod fiber;
 mod group;
 mod modules;
 mod native;
+mod shared;
 mod vm;
 mod vu;
 
@@ -12,5 +13,6 @@ pub use fiber::{Fiber, Job, Outcome};
 pub use group::Group;
 pub use modules::{Modules, Unsupported};
 pub(crate) use native::{enter, md5_of};
-pub use vu::{Console, Defaults, Level, Phase, Shared, StopReason, Vu};
+pub use shared::{Console, Defaults, Level, Phase, Shared, StopReason};
+pub use vu::Vu;
 pub(crate) use vu::{SYSTEM_TAGS, system_tag, write};

@@ -20,17 +20,22 @@ use thiserror::Error;
 use crate::{
     http,
     js::{Console, Fiber, Group, Level, Modules, Outcome, Shared, StopReason, Vu},
-    metrics::{Collector, Kind, Registry, Shard, Sink, Tags, Totals, Trend, VUS, VUS_MAX},
+    metrics::{Collector, Registry, Shard, Tags, Totals, Trend, VUS, VUS_MAX},
     options::{Options, Scenario},
 };
 
 mod arrival;
+mod bench;
 mod control;
 mod coordinator;
+mod executors;
+mod finished;
+mod judge;
 mod schedule;
 mod worker;
 
 pub use control::{Control, ScenarioRun};
+pub use finished::{Finished, Health, Judged, Status, Stumble};
 
 /// How a script is loaded.
 pub struct Source {
@@ -91,98 +96,6 @@ pub struct Settings<'a> {
     pub stop: &'a dyn Fn() -> bool,
     /// Told every tenth of a second how it goes.
     pub progress: &'a mut dyn FnMut(&Status, &mut Totals, &Collector),
-}
-
-/// How it goes.
-#[derive(Clone, Debug, Default)]
-pub struct Status {
-    /// Since the start.
-    pub elapsed: Duration,
-    /// Virtual users that run.
-    pub active: u64,
-    /// Virtual users that exist.
-    pub initialized: u64,
-    /// Iterations that ended by themselves.
-    pub completed: u64,
-    /// Iterations that were stopped.
-    pub interrupted: u64,
-    /// Each scenario's name, share that is done, and state in words.
-    pub scenarios: Vec<(String, f64, String)>,
-}
-
-/// A threshold with its result.
-#[derive(Clone, Debug)]
-pub struct Judged {
-    /// The metric, with tags where it has some.
-    pub metric: String,
-    /// The condition.
-    pub source: String,
-    /// What it looks at, as `p(95)`.
-    pub label: String,
-    /// What was measured; `None` where there was nothing to measure.
-    pub value: Option<f64>,
-    /// How many samples there were.
-    pub samples: u64,
-    /// Whether k6 would say that it holds.
-    pub holds: bool,
-}
-
-/// How well the generator itself did.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Health {
-    /// 99 of 100 turns of the event loop came at most this many milliseconds late.
-    pub loop_lag_p99_ms: f64,
-    /// 99 of 100 arrivals started at most this many milliseconds late.
-    pub start_lag_p99_ms: Option<f64>,
-    /// Processor time over wall time and threads.
-    pub busy: f64,
-}
-
-/// A finished run.
-pub struct Finished {
-    /// All samples.
-    pub totals: Totals,
-    /// The metrics.
-    pub collector: Arc<Collector>,
-    /// From the start to the end.
-    pub duration: Duration,
-    /// The thresholds with their results.
-    pub thresholds: Vec<Judged>,
-    /// Why it ended early.
-    pub reason: Option<StopReason>,
-    /// What the script said when it marked the run as failed.
-    pub marked_failed: Option<String>,
-    /// Iterations that ended by themselves.
-    pub completed: u64,
-    /// Iterations that were stopped.
-    pub interrupted: u64,
-    /// Iterations that ended with an exception.
-    pub thrown: u64,
-    /// The first exception.
-    pub first_thrown: Option<String>,
-    /// What went wrong in `setup`.
-    pub setup: Option<Stumble>,
-    /// What went wrong in `teardown`.
-    pub teardown: Option<Stumble>,
-    /// What went wrong while virtual users were made.
-    pub broken: Option<String>,
-    /// What `setup` returned, as JSON.
-    pub setup_data: Option<String>,
-    /// What `handleSummary` returned: texts by the name of their stream or file.
-    pub summary: Option<serde_json::Map<String, Value>>,
-    /// How well the generator itself did.
-    pub health: Health,
-    /// The most virtual users that existed.
-    pub vus_max: u64,
-}
-
-/// What went wrong in `setup` or `teardown`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stumble {
-    /// It threw.
-    Thrown(String),
-    /// It took too long.
-    TimedOut(Duration),
 }
 
 /// Makes the data for `handleSummary` once everything is measured.
@@ -380,7 +293,7 @@ impl Test {
             drained(&mut totals);
             if seconds >= judged + 2 {
                 judged = seconds;
-                self.abort_on_missed(&collector, &mut totals, began.elapsed());
+                judge::abort_on_missed(&self.shared, &collector, &mut totals, began.elapsed());
             }
             (settings.progress)(&status, &mut totals, &collector);
         };
@@ -393,7 +306,7 @@ impl Test {
         }
         drained(&mut totals);
         (settings.progress)(&status, &mut totals, &collector);
-        let thresholds = judge(&collector, &mut totals, duration);
+        let thresholds = judge::judge(&collector, &mut totals, duration);
         let result = result.unwrap_or_default();
         let take = |slot: &Mutex<Option<String>>| {
             slot.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -477,20 +390,6 @@ impl Test {
                 .collect(),
         }
     }
-
-    fn abort_on_missed(&self, collector: &Collector, totals: &mut Totals, elapsed: Duration) {
-        for (name, conditions) in &collector.thresholds {
-            for one in conditions.iter().filter(|it| it.abort_on_fail) {
-                let Some(sink) = find(collector, totals, name) else {
-                    continue;
-                };
-                let value = one.expression.observed(sink, elapsed.as_secs_f64());
-                if value.is_some_and(|it| !one.expression.holds(it)) && elapsed > one.delay {
-                    self.shared.stop(StopReason::Threshold);
-                }
-            }
-        }
-    }
 }
 
 fn copy(registry: &Registry) -> Registry {
@@ -509,40 +408,6 @@ fn gauges(shard: &Arc<Mutex<Shard>>, collector: &Collector, status: &Status) {
     let mut shard = crate::metrics::lock(shard);
     shard.add(collector, VUS, status.active as f64, tags);
     shard.add(collector, VUS_MAX, status.initialized as f64, tags);
-}
-
-/// Returns the samples that a threshold's name means.
-fn find<'a>(collector: &Collector, totals: &'a mut Totals, name: &str) -> Option<&'a mut Sink> {
-    if let Some(place) = collector.submetrics.iter().position(|it| it.name == name) {
-        return totals.subs.get_mut(place).and_then(Option::as_mut);
-    }
-    totals.sink(collector.registry.find(name)?)
-}
-
-fn judge(collector: &Collector, totals: &mut Totals, duration: Duration) -> Vec<Judged> {
-    let mut judged = Vec::new();
-    for (name, conditions) in &collector.thresholds {
-        let base = name.split('{').next().unwrap_or(name);
-        let kind = collector
-            .registry
-            .find(base)
-            .and_then(|it| collector.registry.get(it))
-            .map(|it| it.kind);
-        for one in conditions {
-            let mut empty = Sink::new(kind.unwrap_or(Kind::Counter));
-            let sink = find(collector, totals, name).unwrap_or(&mut empty);
-            let value = one.expression.observed(sink, duration.as_secs_f64());
-            judged.push(Judged {
-                metric: name.clone(),
-                source: one.expression.source.clone(),
-                label: one.expression.label(),
-                value,
-                samples: sink.count(),
-                holds: value.is_none_or(|it| one.expression.holds(it)),
-            });
-        }
-    }
-    judged
 }
 
 /// Returns the processor time that this process has used, zero where the system does not tell.

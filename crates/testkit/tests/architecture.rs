@@ -44,10 +44,6 @@ const LONGER: &[&str] = &[
     "crates/hpa-watch/src/doctor/causes.rs",
     "crates/hpa/src/metric.rs",
     "crates/hpa/src/reconcile.rs",
-    "crates/k6-engine/src/js/native/request.rs",
-    "crates/k6-engine/src/options/scenario.rs",
-    "crates/k6-engine/src/run.rs",
-    "crates/k6-engine/src/run/coordinator.rs",
     "crates/testkit/src/registry.rs",
 ];
 

@@ -10,6 +10,8 @@ mod binary;
 mod checks;
 mod execution;
 mod files;
+mod jars;
+mod params;
 mod request;
 mod response;
 mod table;
@@ -28,6 +30,7 @@ const TABLES: &[&[(&str, Native)]] = &[
     checks::TABLE,
     execution::TABLE,
     files::TABLE,
+    jars::TABLE,
     request::TABLE,
 ];
 

@@ -12,7 +12,8 @@ use tokio::sync::mpsc;
 
 use super::{
     Control, ScenarioRun,
-    coordinator::{SharedBench, active, give_back, recruit, take, warn},
+    bench::{SharedBench, give_back, recruit, take},
+    executors::{active, rest, warn},
     schedule::Arrivals,
     worker::{Assignment, Handle, Source},
 };
@@ -131,7 +132,7 @@ pub(super) async fn run(
         }
     }
     // The scenario lasts as long as its plan, though the last arrival may be earlier.
-    super::coordinator::rest(shared, began + length).await;
+    rest(shared, began + length).await;
     give_back(bench, handles.into_values());
     Ok(())
 }

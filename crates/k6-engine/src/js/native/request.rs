@@ -1,19 +1,21 @@
 //! `k6/http`: what a script asks for becomes a request.
 
-use std::{cell::RefCell, rc::Rc, time::Duration};
+use std::{rc::Rc, time::Duration};
 
-use rquickjs::{Array, Coerced, Ctx, Function, IntoJs as _, Object, Result, Value};
-use url::Url;
+use rquickjs::{Array, Ctx, Object, Result, Value};
 
-use super::{Native, bytes, checks, given, interrupted, response, text, text_at, throw, undefined};
+use super::{
+    Native, checks, given, interrupted,
+    params::{compress, credentials, expected, read_body, read_params},
+    response, text, text_at, throw, undefined,
+};
 use crate::{
-    http::{self, Attributes, BodyKind, Jar, Request, Response, canonical},
+    http::{BodyKind, Request, Response},
     js::{
         Level, Phase, Vu,
         fiber::{Call, Input, Op, perform},
-        vu::{Event, Expected},
+        vu::Event,
     },
-    span,
 };
 
 pub(super) const TABLE: &[(&str, Native)] = &[
@@ -43,11 +45,6 @@ pub(super) const TABLE: &[(&str, Native)] = &[
     ("batch", batch),
     ("setResponseCallback", set_callback),
     ("setEncoder", set_encoder),
-    ("newJar", new_jar),
-    ("currentJar", current_jar),
-    ("jarCookies", jar_cookies),
-    ("jarSet", jar_set),
-    ("jarRemove", jar_remove),
 ];
 
 fn without_body<'js>(
@@ -285,174 +282,6 @@ fn prepare<'js>(
     Ok(Ok(call))
 }
 
-fn credentials(url: &Url) -> Option<(String, String)> {
-    if url.username().is_empty() && url.password().is_none() {
-        return None;
-    }
-    Some((
-        http::unescaped(url.username()),
-        http::unescaped(url.password().unwrap_or_default()),
-    ))
-}
-
-fn read_params<'js>(
-    vu: &Rc<Vu>,
-    ctx: &Ctx<'js>,
-    params: &Object<'js>,
-    call: &mut Call,
-) -> Result<Option<String>> {
-    let mut compression = None;
-    let mut auth = String::new();
-    for entry in params.props::<String, Value<'js>>() {
-        let (key, value) = entry?;
-        if value.is_undefined() || value.is_null() {
-            continue;
-        }
-        let request = &mut call.request;
-        match key.as_str() {
-            "headers" => {
-                if let Some(headers) = value.as_object() {
-                    for (name, value) in checks::pairs(headers)? {
-                        let name = canonical(&name);
-                        // A line break in a name would begin another header.
-                        if !name.is_empty()
-                            && name.bytes().all(|it| it.is_ascii_graphic() && it != b':')
-                        {
-                            request.headers.push((name, value));
-                        }
-                    }
-                }
-            }
-            "tags" => {
-                if let Some(tags) = value.as_object() {
-                    for (key, value) in checks::pairs(tags)? {
-                        if key == "name" {
-                            call.name = Some(value);
-                        } else {
-                            call.tags.push((key, value));
-                        }
-                    }
-                }
-            }
-            "timeout" => {
-                let told = text(&value)?;
-                let timeout = span::parse(&told)
-                    .ok_or_else(|| throw(ctx, &format!("invalid timeout value: {told}")))?;
-                request.timeout = if timeout.is_zero() {
-                    Duration::from_secs(60)
-                } else {
-                    timeout
-                };
-            }
-            "redirects" => request.redirects = value.get::<Coerced<f64>>()?.0.max(0.0) as u32,
-            "cookies" => {
-                if let Some(cookies) = value.as_object() {
-                    for entry in cookies.props::<String, Value<'js>>() {
-                        let (name, value) = entry?;
-                        match value.as_object() {
-                            Some(object) if object.contains_key("value")? => {
-                                let replace =
-                                    object.get::<_, Option<bool>>("replace")?.unwrap_or(false);
-                                request
-                                    .cookies
-                                    .push((name, text(&object.get("value")?)?, replace));
-                            }
-                            _ => request.cookies.push((name, text(&value)?, false)),
-                        }
-                    }
-                }
-            }
-            "jar" => {
-                let id: Option<usize> = match value.as_object() {
-                    Some(object) => object.get("__jar")?,
-                    None => None,
-                };
-                call.jar = id.and_then(|id| vu.find_jar(id));
-            }
-            "auth" => auth = text(&value)?,
-            "responseType" => {
-                request.body_kind = match text(&value)?.as_str() {
-                    "binary" => BodyKind::Binary,
-                    "none" => BodyKind::None,
-                    "text" => BodyKind::Text,
-                    other => {
-                        return Err(throw(ctx, &format!("{other} is not a valid response type")));
-                    }
-                };
-            }
-            "responseCallback" => call.expected = expected(ctx, &value)?,
-            "compression" => compression = Some(text(&value)?),
-            _ => {}
-        }
-    }
-    if auth == "digest" {
-        call.request.digest = call.request.basic.take();
-    } else if !auth.is_empty() && auth != "basic" {
-        return Err(throw(
-            ctx,
-            &format!("the authentication `{auth}` needs the real k6"),
-        ));
-    }
-    Ok(compression)
-}
-
-fn read_body<'js>(ctx: &Ctx<'js>, body: &Value<'js>, request: &mut Request) -> Result<()> {
-    if let Some(known) = bytes(body) {
-        request.body = known;
-        return Ok(());
-    }
-    if !body.is_object() {
-        request.body = text(body)?.into_bytes();
-        return Ok(());
-    }
-    let hidden: Object<'js> = ctx.globals().get("__k6")?;
-    let encoder: Function<'js> = hidden.get("encoder")?;
-    let pair: Array<'js> = encoder.call((body.clone(),))?;
-    let content: Value<'js> = pair.get(0)?;
-    request.body = bytes(&content).unwrap_or_default();
-    if !request.headers.iter().any(|it| it.0 == "Content-Type") {
-        request
-            .headers
-            .push(("Content-Type".to_owned(), pair.get(1)?));
-    }
-    Ok(())
-}
-
-/// Compresses the body as the parameter `compression` asks for.
-fn compress(ctx: &Ctx<'_>, request: &mut Request, algorithms: &str) -> Result<()> {
-    let listed: Vec<&str> = algorithms.split(',').map(str::trim).collect();
-    for name in &listed {
-        let body = std::mem::take(&mut request.body);
-        request.body = http::compress(body, name).map_err(|err| throw(ctx, &err))?;
-    }
-    request
-        .headers
-        .push(("Content-Encoding".to_owned(), listed.join(", ")));
-    Ok(())
-}
-
-fn expected<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> Result<Rc<Expected>> {
-    if value.is_null() {
-        return Ok(Rc::new(Expected::Unjudged));
-    }
-    let ranges: Option<Array<'js>> = match value.as_object() {
-        Some(object) => object.get("__ranges")?,
-        None => None,
-    };
-    let Some(ranges) = ranges else {
-        return Err(throw(
-            ctx,
-            "unsupported argument, expected http.expectedStatuses",
-        ));
-    };
-    let mut known = Vec::new();
-    for range in ranges.iter::<Array<'js>>() {
-        let range = range?;
-        known.push((range.get(0)?, range.get(1)?));
-    }
-    Ok(Rc::new(Expected::Ranges(known)))
-}
-
 fn set_callback<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {
     let value = arguments.first().cloned().unwrap_or_else(|| undefined(ctx));
     let expected = expected(ctx, &value)?;
@@ -463,72 +292,5 @@ fn set_callback<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> R
 fn set_encoder<'js>(_: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {
     let hidden: Object<'js> = ctx.globals().get("__k6")?;
     hidden.set("encoder", arguments.first().cloned())?;
-    Ok(undefined(ctx))
-}
-
-fn new_jar<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, _: &[Value<'js>]) -> Result<Value<'js>> {
-    let mut jars = vu.jars.borrow_mut();
-    jars.push(Rc::default());
-    Ok(Value::new_number(ctx.clone(), jars.len() as f64))
-}
-
-fn current_jar<'js>(_: &Rc<Vu>, ctx: &Ctx<'js>, _: &[Value<'js>]) -> Result<Value<'js>> {
-    // The virtual user's own jar is number 0, whichever it is at the moment.
-    Ok(Value::new_number(ctx.clone(), 0.0))
-}
-
-fn jar_at<'js>(
-    vu: &Rc<Vu>,
-    ctx: &Ctx<'js>,
-    arguments: &[Value<'js>],
-) -> Result<(Rc<RefCell<Jar>>, Url)> {
-    let id = given(arguments, 0)
-        .and_then(Value::as_number)
-        .unwrap_or(0.0);
-    let jar = vu
-        .find_jar(id as usize)
-        .ok_or_else(|| throw(ctx, "there is no such cookie jar"))?;
-    let address = text_at(arguments, 1)?;
-    let url = Url::parse(&address)
-        .map_err(|err| throw(ctx, &format!("invalid URL `{address}`: {err}")))?;
-    Ok((jar, url))
-}
-
-fn jar_cookies<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {
-    let (jar, url) = jar_at(vu, ctx, arguments)?;
-    let object = Object::new(ctx.clone())?;
-    for (name, value) in jar.borrow().matching(&url) {
-        let mut values: Vec<String> = object
-            .get::<_, Option<Vec<String>>>(name.as_str())?
-            .unwrap_or_default();
-        values.push(value);
-        object.set(name, values)?;
-    }
-    Ok(object.into_value())
-}
-
-fn jar_set<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {
-    let (jar, url) = jar_at(vu, ctx, arguments)?;
-    let mut attributes = Attributes::default();
-    if let Some(options) = given(arguments, 4).and_then(Value::as_object) {
-        attributes.domain = options.get("domain")?;
-        attributes.path = options.get("path")?;
-        attributes.expires = options.get("expires")?;
-        attributes.max_age = options.get("max_age")?;
-        attributes.secure = options.get::<_, Option<bool>>("secure")?.unwrap_or(false);
-    }
-    jar.borrow_mut().set(
-        &url,
-        &text_at(arguments, 2)?,
-        &text_at(arguments, 3)?,
-        &attributes,
-    );
-    true.into_js(ctx)
-}
-
-fn jar_remove<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {
-    let (jar, url) = jar_at(vu, ctx, arguments)?;
-    let name = given(arguments, 2).map(text).transpose()?;
-    jar.borrow_mut().remove(&url, name.as_deref());
     Ok(undefined(ctx))
 }
