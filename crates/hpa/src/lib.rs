@@ -15,6 +15,7 @@ pub mod manifest;
 pub mod metric;
 pub mod moment;
 pub mod normalize;
+pub mod outcome;
 pub mod pod;
 pub mod quantity;
 pub mod reconcile;
@@ -28,8 +29,9 @@ pub use crate::{
     metric::{MetricError, Proposal, Reading, Sample, Samples},
     moment::Moment,
     normalize::{Limit, Stabilized},
+    outcome::{Decision, Event, MetricStatus, Outcome, Trace},
     pod::{Container, Group, Phase, Pod, Readiness, Ready},
-    reconcile::{Decision, Event, Inputs, MetricStatus, Outcome, Scale, Selection, Trace},
+    reconcile::{Inputs, Scale, Selection},
     spec::{
         Behavior, Controller, Metric, MetricKind, Policy, PolicyKind, ScalingRules, SelectPolicy,
         Spec, Target, Tolerances,

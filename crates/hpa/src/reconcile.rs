@@ -6,11 +6,16 @@ use crate::{
     condition::{Conditions, Status, set},
     metric::{MetricError, Proposal, Question, Reading},
     moment::Moment,
-    normalize::{Limit, Stabilized, limit, limit_legacy, stabilize, stabilize_legacy},
+    normalize::{limit, limit_legacy, stabilize, stabilize_legacy},
+    outcome::{Decision, Event, Outcome, Trace},
     pod::Pod,
-    spec::{Behavior, Controller, Metric, MetricKind, Spec, Target},
+    spec::{Behavior, Controller, Metric, Spec},
     state::{Recommendation, State},
 };
+
+mod words;
+
+use self::words::{describe, failure, limit_message, selection_problem, status_of, warning};
 
 /// The target's scale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,71 +51,6 @@ pub struct Inputs<'a> {
     pub pods: &'a [Pod],
     /// What is known of each metric of the spec, in its order. One that is absent has failed.
     pub readings: &'a [Result<Reading, MetricError>],
-}
-
-/// The current value of one metric, as it goes into the status.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MetricStatus {
-    /// Average utilization in percent.
-    pub utilization: Option<i32>,
-    /// Average in thousandths.
-    pub average_milli: Option<i64>,
-    /// Total in thousandths.
-    pub total_milli: Option<i64>,
-}
-
-/// An event that the controller would write.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Event {
-    /// Whether it is a warning.
-    pub is_warning: bool,
-    /// The word for programs.
-    pub reason: &'static str,
-    /// The sentence for people.
-    pub message: String,
-}
-
-/// What is to be done.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Decision {
-    /// The target's size at the start of the sync.
-    pub current: i32,
-    /// The target's size after it.
-    pub desired: i32,
-    /// Whether the scale is to be written.
-    pub rescales: bool,
-    /// The metrics of the status, one place for each of the spec; a failed one is nothing.
-    pub metrics: Vec<Option<MetricStatus>>,
-    /// Whether the status changes `desiredReplicas`; without metrics it keeps the old one.
-    pub has_desired: bool,
-    /// The events to be written.
-    pub events: Vec<Event>,
-}
-
-/// How a decision came about.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Trace {
-    /// What each metric asked for; empty when the metrics were not looked at.
-    pub metrics: Vec<Result<Proposal, MetricError>>,
-    /// The greatest wish, before windows, policies and bounds.
-    pub recommended: Option<i32>,
-    /// Which metric it came from.
-    pub winner: Option<usize>,
-    /// What the windows made of it.
-    pub stabilized: Option<Stabilized>,
-    /// What policies and bounds made of that.
-    pub limit: Option<Limit>,
-}
-
-/// All that a sync gives.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Outcome {
-    /// What to remember until the next sync.
-    pub state: State,
-    /// What to do.
-    pub decision: Decision,
-    /// Why.
-    pub trace: Trace,
 }
 
 impl Controller {
@@ -313,11 +253,9 @@ impl Controller {
                 }
                 Err(error) => {
                     invalid += 1;
-                    let message = failure(metric, error);
-                    decision
-                        .events
-                        .push(warning(metric.kind.failure_reason(), message.clone()));
-                    first_invalid.get_or_insert((metric.kind.failure_reason(), message));
+                    let (reason, message) = failure(metric, error);
+                    decision.events.push(warning(reason, message.clone()));
+                    first_invalid.get_or_insert((reason, message));
                     decision.metrics.push(None);
                 }
             }
@@ -471,88 +409,5 @@ impl Controller {
             }
         }
         state.last_scale = Some(now);
-    }
-}
-
-fn warning(reason: &'static str, message: String) -> Event {
-    Event {
-        is_warning: true,
-        reason,
-        message,
-    }
-}
-
-fn selection_problem(selection: &Selection) -> Option<(&'static str, String)> {
-    match selection {
-        Selection::Valid => None,
-        Selection::Missing => Some((
-            "InvalidSelector",
-            "the HPA target's scale is missing a selector".to_owned(),
-        )),
-        Selection::Invalid(why) => Some((
-            "InvalidSelector",
-            format!(
-                "couldn't convert selector into a corresponding internal selector object: {why}"
-            ),
-        )),
-        Selection::Ambiguous(why) => Some(("AmbiguousSelector", why.clone())),
-    }
-}
-
-fn limit_message(reason: &str) -> &'static str {
-    match reason {
-        "TooManyReplicas" => "the desired replica count is more than the maximum replica count",
-        "TooFewReplicas" => "the desired replica count is less than the minimum replica count",
-        "ScaleUpLimit" => {
-            "the desired replica count is increasing faster than the maximum scale rate"
-        }
-        "ScaleDownLimit" => {
-            "the desired replica count is decreasing faster than the maximum scale rate"
-        }
-        _ => "the desired count is within the acceptable range",
-    }
-}
-
-/// The metric as the controller's sentences name it.
-fn describe(metric: &Metric) -> String {
-    match (&metric.kind, metric.target) {
-        (MetricKind::Resource { name, .. }, Target::Utilization(_)) => {
-            format!("{name} resource utilization (percentage of request)")
-        }
-        (MetricKind::Resource { name, .. }, _) => format!("{name} resource"),
-        (MetricKind::Pods { name }, _) => format!("pods metric {name}"),
-        (
-            MetricKind::Object {
-                name, object_kind, ..
-            },
-            _,
-        ) => format!("{object_kind} metric {name}"),
-        (MetricKind::External { name, selector }, _) => {
-            format!("external metric {name}({selector})")
-        }
-    }
-}
-
-/// The controller's sentence for a metric that failed.
-fn failure(metric: &Metric, error: &MetricError) -> String {
-    match (&metric.kind, metric.target) {
-        (MetricKind::Resource { name, .. }, Target::Utilization(_)) => {
-            format!("failed to get {name} utilization: {error}")
-        }
-        (MetricKind::Resource { name, .. }, _) => format!("failed to get {name} usage: {error}"),
-        (MetricKind::Pods { .. }, _) => format!("failed to get pods metric value: {error}"),
-        (MetricKind::Object { .. }, _) => format!("failed to get object metric value: {error}"),
-        (MetricKind::External { name, .. }, _) => {
-            format!("failed to get {name} external metric: {error}")
-        }
-    }
-}
-
-fn status_of(metric: &Metric, proposal: &Proposal) -> MetricStatus {
-    let is_total = matches!(metric.target, Target::Value(_));
-    MetricStatus {
-        utilization: proposal.utilization,
-        average_milli: proposal.value_milli.filter(|_| !is_total),
-        total_milli: proposal.value_milli.filter(|_| is_total),
     }
 }

@@ -227,3 +227,73 @@ fn which_pods_count_agrees_with_upstream() {
         );
     }
 }
+
+#[test]
+fn what_a_pod_requests_agrees_with_upstream() {
+    for case in cases(include_str!("data/requests.json")) {
+        let entry = |name: &Value, milli: &Value| {
+            let requests = match milli.as_i64() {
+                Some(milli) => serde_json::json!({"requests": {"cpu": format!("{milli}m")}}),
+                None => serde_json::json!({}),
+            };
+            serde_json::json!({"name": name, "resources": requests})
+        };
+        let list = |name: &str| case[name].as_array().cloned().unwrap_or_default();
+        let containers: Vec<Value> = list("containers")
+            .iter()
+            .map(|container| entry(&container[0], &container[1]))
+            .collect();
+        let init: Vec<Value> = list("init")
+            .iter()
+            .map(|container| {
+                let mut entry = entry(&container[0], &container[1]);
+                if container[2] == true {
+                    entry["restartPolicy"] = "Always".into();
+                }
+                entry
+            })
+            .collect();
+        let mut pod = serde_json::json!({
+            "metadata": {"name": "test-pod"},
+            "spec": {"containers": containers, "initContainers": init},
+            "status": {"phase": "Running"},
+        });
+        if let Some(milli) = case["pod"].as_i64() {
+            pod["spec"]["resources"] =
+                serde_json::json!({"requests": {"cpu": format!("{milli}m")}});
+        }
+        let pods = [autoscaleops_hpa::kubernetes::pod(&pod)];
+        // Ten per cent of the request: the ratio tells the request, and a failure its sentence.
+        let request = case["expected"].as_i64().unwrap_or(100);
+        let sample = Sample {
+            milli: request / 10,
+            at: LONG_AGO,
+            window_ms: 60_000,
+        };
+        let metric = Metric {
+            kind: MetricKind::Resource {
+                name: "cpu".to_owned(),
+                container: case["container"].as_str().map(str::to_owned),
+            },
+            target: Target::Utilization(100),
+        };
+        let spec = Spec {
+            min_replicas: 1,
+            max_replicas: 9,
+            metrics: vec![metric.clone()],
+            behavior: None,
+        };
+        let pods = pods.map(|pod| Pod {
+            started: Some(LONG_AGO),
+            ready: Some(Ready::default()),
+            ..pod
+        });
+        let reading = Reading::Samples(Samples::of(&pods, [("test-pod", sample)]));
+        let answer = controller().propose(&spec, &metric, &reading, &pods, 1, Moment(0));
+        match (answer, case["error"].as_str()) {
+            (Ok(proposal), None) => assert_eq!(proposal.utilization, Some(10), "{case}"),
+            (Err(error), Some(expected)) => assert_eq!(error.to_string(), expected, "{case}"),
+            (answer, _) => panic!("{answer:?} for {case}"),
+        }
+    }
+}

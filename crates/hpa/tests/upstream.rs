@@ -5,10 +5,12 @@
     reason = "a test, which says how many cases it ran"
 )]
 
+use std::collections::BTreeSet;
+
 use autoscaleops_hpa::{
     Behavior, Moment, Policy, PolicyKind, Recommendation, ScaleEvent, ScalingRules, SelectPolicy,
     State,
-    normalize::{limit, stabilize},
+    normalize::{down_limit, limit, limit_legacy, stabilize, stabilize_legacy, up_limit},
 };
 use serde_json::Value;
 
@@ -45,7 +47,10 @@ fn rules(value: &Value, default: ScalingRules) -> ScalingRules {
         .collect();
     ScalingRules {
         stabilization_s: Some(int(value, "window_s")),
-        select: SelectPolicy::Max,
+        select: match value["select"].as_str() {
+            Some("Min") => SelectPolicy::Min,
+            _ => SelectPolicy::Max,
+        },
         policies: if policies.is_empty() {
             default.policies
         } else {
@@ -131,4 +136,122 @@ fn windows_agree_with_upstream() {
             assert_eq!(Value::from(stored), Value::from(expected.clone()), "{case}");
         }
     }
+}
+
+#[test]
+fn the_older_window_and_bounds_agree_with_upstream() {
+    for case in cases(include_str!("data/legacy.json")) {
+        if let Some(past) = case["recommendations"].as_array() {
+            let mut recommendations: Vec<Recommendation> = past
+                .iter()
+                .map(|past| Recommendation {
+                    replicas: int(past, "replicas"),
+                    at: Moment::seconds(past["at_s"].as_i64().unwrap()),
+                })
+                .collect();
+            let desired = int(&case, "desired");
+            let stabilized =
+                stabilize_legacy(&mut recommendations, desired, desired, 300, Moment(0));
+            assert_eq!(
+                stabilized.replicas,
+                int(&case, "expected_replicas"),
+                "{case}"
+            );
+            let stored = u64::try_from(recommendations.len()).unwrap();
+            assert_eq!(Some(stored), case["expected_stored"].as_u64(), "{case}");
+            continue;
+        }
+        // Upstream's tests raise the factor so that it is out of their way.
+        let bounds = (int(&case, "min"), int(&case, "max"));
+        let limit = limit_legacy(int(&case, "current"), int(&case, "desired"), bounds, 8.0);
+        assert_eq!(limit.replicas, int(&case, "expected_replicas"), "{case}");
+        assert_eq!(limit.reason, case["expected_limit_reason"], "{case}");
+    }
+}
+
+#[test]
+fn the_least_of_several_policies_agrees_with_upstream() {
+    for case in cases(include_str!("data/policy_limits.json")) {
+        let (way, current) = (case["way"].as_str().unwrap(), int(&case, "current"));
+        let rules = ScalingRules {
+            select: SelectPolicy::Min,
+            ..rules(&case["rules"], ScalingRules::default_up())
+        };
+        let size = match way {
+            "up" => up_limit(current, &[], &[], &rules, Moment(0)),
+            _ => down_limit(current, &[], &[], &rules, Moment(0)),
+        };
+        assert_eq!(size, int(&case, "expected"), "{case}");
+    }
+}
+
+#[test]
+fn which_changes_are_remembered_agrees_with_upstream() {
+    for case in cases(include_str!("data/scale_events.json")) {
+        let before: Vec<ScaleEvent> = case["before"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|event| ScaleEvent {
+                change: int(event, "change"),
+                at: Moment::seconds(event["at_s"].as_i64().unwrap()),
+                is_outdated: false,
+            })
+            .collect();
+        // What a policy subtracts from the size of now is what changed within its period.
+        let one_a_minute = ScalingRules {
+            policies: vec![Policy::new(PolicyKind::Pods, 1, 60)],
+            ..ScalingRules::default_up()
+        };
+        let most = up_limit(100, &before, &[], &one_a_minute, Moment(0));
+        assert_eq!(101 - most, int(&case, "expected_within_60_s"), "{case}");
+        let is_up = case["way"] == "up";
+        let mut state = State::default();
+        let events = if is_up {
+            &mut state.scale_ups
+        } else {
+            &mut state.scale_downs
+        };
+        *events = before;
+        let change = int(&case, "change") * if is_up { 1 } else { -1 };
+        // Without a behavior nothing is remembered, and nothing that was is touched.
+        if !case["rules"].is_null() {
+            let up = rules(&case["rules"], ScalingRules::default_up());
+            state.store_scale_event(10, 10 + change, &up, &up, Moment(0));
+        }
+        let events = if is_up {
+            &state.scale_ups
+        } else {
+            &state.scale_downs
+        };
+        let stored: Vec<Value> = events
+            .iter()
+            .map(|event| serde_json::json!({"change": event.change, "outdated": event.is_outdated}))
+            .collect();
+        assert_eq!(Value::from(stored), case["expected"], "{case}");
+    }
+}
+
+#[test]
+fn every_case_has_the_name_of_its_test_and_none_is_there_twice() {
+    let files = [
+        include_str!("data/calculator.json"),
+        include_str!("data/groups.json"),
+        include_str!("data/legacy.json"),
+        include_str!("data/policy_limits.json"),
+        include_str!("data/rate_limits.json"),
+        include_str!("data/requests.json"),
+        include_str!("data/scale_events.json"),
+        include_str!("data/stabilization.json"),
+        include_str!("data/syncs.json"),
+    ];
+    let all: Vec<Value> = files.into_iter().flat_map(cases).collect();
+    let mut seen = BTreeSet::new();
+    for case in &all {
+        let name = case["test"].as_str().unwrap();
+        assert!(name.starts_with("Test"), "{name}");
+        // Some names stand in both of upstream's files: the rest of the case tells them apart.
+        assert!(seen.insert(case.to_string()), "{name} is there twice");
+    }
+    assert_eq!(all.len(), 270);
 }
