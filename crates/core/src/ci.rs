@@ -188,7 +188,7 @@ impl fmt::Display for Annotation<'_> {
 
 /// Returns one entry of the outputs file, in the form with a delimiter, so that no value can begin
 /// another entry.
-fn output(name: &str, value: &str) -> String {
+pub(crate) fn output(name: &str, value: &str) -> String {
     let mut delimiter = random_delimiter();
     while value.contains(&delimiter) {
         delimiter = random_delimiter();

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::{cli::CommonArgs, failure::Failure};
 
-mod file;
+pub(crate) mod file;
 
 /// The name of the file that is looked for from the working directory upward.
 pub const FILE_NAME: &str = "autoscaleops.yaml";

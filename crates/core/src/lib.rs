@@ -14,6 +14,8 @@ pub mod console;
 pub mod exit;
 pub mod failure;
 pub mod file;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod image;

@@ -9,6 +9,8 @@ mod diff;
 mod edit;
 mod error;
 mod find;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod hold;
 mod land;
 mod marker;

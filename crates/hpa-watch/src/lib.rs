@@ -13,6 +13,8 @@ pub mod details;
 pub mod doctor;
 pub mod expectation;
 pub mod export;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod live;
 pub mod rbac;
 pub mod record;

@@ -13,6 +13,8 @@ mod commands;
 pub mod decimal;
 pub mod decision;
 pub mod details;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod glob;
 pub mod lookup;
 pub mod masterminds;

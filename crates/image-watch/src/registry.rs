@@ -8,6 +8,8 @@ use thiserror::Error;
 mod authorize;
 pub mod challenge;
 pub mod credentials;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod host;
 pub mod manifest;
 mod paging;

@@ -9,6 +9,8 @@ mod cookies;
 mod digest;
 mod error;
 mod exchange;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod h2;
 mod head;
 mod pool;

@@ -3,7 +3,7 @@
 mod anatomy;
 mod fiber;
 mod group;
-mod modules;
+pub(crate) mod modules;
 mod native;
 mod shared;
 mod vm;

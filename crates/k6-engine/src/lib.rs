@@ -4,6 +4,8 @@
 //! [`options`] are planned; [`run`] carries them out; requests go through [`http`]; samples are
 //! summed up in [`metrics`] and judged by [`threshold`]s; [`summary`] tells the result.
 
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod http;
 pub mod js;
 pub mod metrics;

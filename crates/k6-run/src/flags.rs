@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::settings::Engine;
 
 mod beyond;
-mod environment;
+pub(crate) mod environment;
 mod k6;
 
 pub(crate) use beyond::Beyond;

@@ -15,6 +15,8 @@ mod compare;
 mod details;
 mod doctor;
 mod flags;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod native;
 mod operator;
 mod progress;

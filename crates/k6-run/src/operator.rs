@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::{details::LoadDetails, verdict};
 
 mod bundle;
-mod merge;
+pub(crate) mod merge;
 mod mixture;
 
 /// What a `TestRun` is made of.

@@ -19,9 +19,9 @@ use serde_json::Value;
 
 use crate::{details::LoadDetails, flags::RunFlags, native};
 
-mod said;
+pub(crate) mod said;
 mod translate;
-mod watch;
+pub(crate) mod watch;
 
 pub(crate) use translate::translate;
 

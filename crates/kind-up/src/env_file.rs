@@ -73,7 +73,7 @@ fn of_env_file(path: &Path) -> Result<Credentials, Failure> {
 }
 
 /// Reads one line. The value itself is in no message.
-fn assignment(line: &str) -> Result<Option<(&str, String)>, String> {
+pub(crate) fn assignment(line: &str) -> Result<Option<(&str, String)>, String> {
     let line = line.trim();
     if line.is_empty() || line.starts_with('#') {
         return Ok(None);

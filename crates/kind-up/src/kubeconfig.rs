@@ -191,7 +191,7 @@ impl Drop for Lock {
 }
 
 /// Returns `theirs` with the entries of `ours` in it.
-fn merge(theirs: &str, ours: &str) -> Result<String, String> {
+pub(crate) fn merge(theirs: &str, ours: &str) -> Result<String, String> {
     let mut ours: Value =
         serde_yaml::from_str(ours).map_err(|err| format!("is not YAML: {err}"))?;
     for entry in ours["clusters"].as_array_mut().into_iter().flatten() {
@@ -311,7 +311,7 @@ fn put(text: &str, list: &str, entry: &Value) -> Option<String> {
 
 /// Returns a kubeconfig for a client that reaches this machine at `address`. The certificate names
 /// `localhost`, so the client must ask for that name.
-fn for_wsl(kubeconfig: &str, address: IpAddr) -> anyhow::Result<String> {
+pub(crate) fn for_wsl(kubeconfig: &str, address: IpAddr) -> anyhow::Result<String> {
     let mut value: Value =
         serde_yaml::from_str(kubeconfig).context("the kubeconfig is not YAML")?;
     for entry in value["clusters"].as_array_mut().into_iter().flatten() {

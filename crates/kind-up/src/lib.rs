@@ -21,6 +21,8 @@ mod details;
 mod embedded;
 mod env_file;
 mod existing;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod graph;
 mod kind;
 mod kubeconfig;

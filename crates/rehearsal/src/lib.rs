@@ -34,6 +34,8 @@ mod endpoints;
 mod environment;
 mod error;
 mod fields;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod garbage;
 mod kubelet;
 mod lists;

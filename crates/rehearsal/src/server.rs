@@ -242,7 +242,7 @@ fn same(given: &str, token: &str) -> bool {
             == 0
 }
 
-fn decode(text: &str) -> String {
+pub(crate) fn decode(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;
@@ -262,7 +262,7 @@ fn decode(text: &str) -> String {
     String::from_utf8_lossy(&decoded).into_owned()
 }
 
-fn query(text: &str) -> BTreeMap<String, String> {
+pub(crate) fn query(text: &str) -> BTreeMap<String, String> {
     text.split('&')
         .filter(|it| !it.is_empty())
         .map(|it| {

@@ -17,6 +17,8 @@ use clap::{Parser, Subcommand};
 
 mod bump;
 mod details;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod get;
 mod incoming;
 mod order;

@@ -21,6 +21,8 @@ mod details;
 mod digest;
 mod evidence;
 mod feeds;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod gate;
 mod input;
 mod json;

@@ -23,7 +23,7 @@ use crate::{
     trivy::{archive::Archive, container::Container},
 };
 
-mod archive;
+pub(crate) mod archive;
 mod container;
 
 /// Versions that were not made by Trivy's authors (GHSA-69fq-xp46-6x23, March 2026).

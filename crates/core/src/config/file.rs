@@ -12,7 +12,7 @@ use super::{SECTIONS, Section};
 use crate::{failure::Failure, text};
 
 /// One section of the file.
-pub(super) struct Contents<T> {
+pub(crate) struct Contents<T> {
     /// The section with its defaults filled in.
     pub section: T,
     /// The keys that the file itself gives.
@@ -27,7 +27,12 @@ pub(super) fn read<T: Section>(tool: &str, path: &Path) -> Result<Option<Content
     parse(tool, path, yaml.strip_prefix('\u{feff}').unwrap_or(&yaml))
 }
 
-fn parse<T: Section>(tool: &str, path: &Path, yaml: &str) -> Result<Option<Contents<T>>, Failure> {
+/// Reads the section of `tool` from a text that stands at `path`.
+pub(crate) fn parse<T: Section>(
+    tool: &str,
+    path: &Path,
+    yaml: &str,
+) -> Result<Option<Contents<T>>, Failure> {
     // Twice: once for the values, typed, so that `tag: 1.10` stays the text that it is; once for
     // the names of the keys that are there.
     let section = in_section::<T>(tool, path, yaml)?;

@@ -306,6 +306,16 @@ fn decode(path: &Path, key: &str, entry: &Entry) -> Result<Option<Credentials>, 
     })
 }
 
+/// Reads a file of logins, without asking the helpers that it names.
+#[cfg(any(test, fuzzing))]
+pub(super) fn fuzz(bytes: &[u8]) {
+    if let Ok(config) = serde_json::from_slice::<DockerConfig>(bytes) {
+        for (key, entry) in &config.auths {
+            let _ = (host_of(key), decode(Path::new("config.json"), key, entry));
+        }
+    }
+}
+
 fn ask_helper(helper: &str, server: &str) -> Result<Option<Credentials>, CredentialError> {
     let program = format!("docker-credential-{helper}");
     let answer = |problem: &str| CredentialError::Answer {

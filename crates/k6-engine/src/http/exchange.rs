@@ -202,7 +202,7 @@ async fn read(
 }
 
 /// Parses a head from the start of `buffer` and removes it. Returns how the body ends.
-fn head(
+pub(super) fn head(
     buffer: &mut Vec<u8>,
     answer: &mut Answer,
     is_head: bool,

@@ -73,7 +73,7 @@ pub(super) const FOREIGN: [&str; 8] = [
 ];
 
 /// Returns the options that `variable` gives.
-pub(super) fn options(variable: &dyn Fn(&str) -> Option<String>) -> Result<Map<String, Value>> {
+pub(crate) fn options(variable: &dyn Fn(&str) -> Option<String>) -> Result<Map<String, Value>> {
     let mut found = Map::new();
     for (name, option, holds) in OPTIONS {
         let Some(text) = variable(name).filter(|it| !it.is_empty()) else {

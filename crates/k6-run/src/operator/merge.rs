@@ -48,7 +48,7 @@ pub(super) fn read(paths: &[PathBuf]) -> Result<Vec<Value>> {
     Ok(parts)
 }
 
-fn gather(text: &str, path: &Path, parts: &mut Vec<Value>) -> Result<()> {
+pub(crate) fn gather(text: &str, path: &Path, parts: &mut Vec<Value>) -> Result<()> {
     for (place, line) in text.lines().enumerate() {
         // Logs may put the name of the pod or a time before it.
         let Some((_, data)) = line.split_once(MARK).filter(|it| it.1.starts_with('{')) else {
@@ -65,7 +65,7 @@ fn gather(text: &str, path: &Path, parts: &mut Vec<Value>) -> Result<()> {
 }
 
 /// Sums up the results, and judges the thresholds anew on the sum.
-pub(super) fn merge(parts: &[Value]) -> Result<LoadDetails> {
+pub(crate) fn merge(parts: &[Value]) -> Result<LoadDetails> {
     let mut details = LoadDetails::default();
     let durations = parts
         .iter()

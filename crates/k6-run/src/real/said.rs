@@ -4,7 +4,7 @@ use crate::details::EndedEarly;
 
 /// What is kept of all that k6 said.
 #[derive(Debug, Default)]
-pub(super) struct Said {
+pub(crate) struct Said {
     /// Iterations that ended with an exception.
     pub(super) exceptions: u64,
     /// The first exception.
@@ -15,7 +15,7 @@ pub(super) struct Said {
 
 impl Said {
     /// Takes one line.
-    pub(super) fn hear(&mut self, line: &str) {
+    pub(crate) fn hear(&mut self, line: &str) {
         let is_error = line.contains("level=error") || line.contains("level=fatal");
         if !is_error {
             return;

@@ -112,7 +112,7 @@ fn ask(address: SocketAddr) -> Option<Glance> {
     glance(&serde_json::from_str(body).ok()?)
 }
 
-fn glance(answer: &Value) -> Option<Glance> {
+pub(crate) fn glance(answer: &Value) -> Option<Glance> {
     let metrics = answer.get("data")?.as_array()?;
     let value = |metric: &str, name: &str| {
         let found = metrics.iter().find(|it| it["id"] == metric)?;

@@ -85,7 +85,16 @@ impl Versions {
             return Ok(Self::built_in());
         };
         let text = fs_err::read_to_string(path).map_err(|err| Failure::usage(err.to_string()))?;
-        toml::from_str(&text).map_err(|err| {
+        Self::parse(&text, path)
+    }
+
+    /// Reads the pins of a text that stands at `path`.
+    ///
+    /// # Errors
+    ///
+    /// Fails with line and column where it is not what it should be.
+    pub(crate) fn parse(text: &str, path: &Path) -> Result<Self, Failure> {
+        toml::from_str(text).map_err(|err| {
             let before = &text[..err.span().map_or(0, |it| it.start)];
             let line = before.matches('\n').count() + 1;
             let column = before

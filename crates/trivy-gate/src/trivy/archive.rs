@@ -14,7 +14,7 @@ const MAX_MANIFEST: u64 = 4 << 20;
 
 /// What `manifest.json` of an archive says.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Archive {
+pub(crate) struct Archive {
     images: Vec<Image>,
 }
 
@@ -31,7 +31,7 @@ impl Archive {
     /// # Errors
     ///
     /// Fails when there is no such file.
-    pub(super) fn read(path: &Path) -> Result<Self, Failure> {
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let cannot = |err: io::Error| {
             Failure::usage(format!(
                 "cannot read the archive `{}`: {err}",
@@ -49,7 +49,7 @@ impl Archive {
     }
 
     /// Returns the names of the image whose configuration has this digest.
-    pub(super) fn names_of(&self, image_id: &str) -> Vec<String> {
+    pub(crate) fn names_of(&self, image_id: &str) -> Vec<String> {
         let Some(hex) = image_id.strip_prefix("sha256:").filter(|it| it.len() == 64) else {
             return Vec::new();
         };
