@@ -27,7 +27,7 @@ struct Echo {
 
 #[derive(clap::Args, Serialize)]
 struct Flags {
-    /// What to answer: pass, fail, undecided, refuse, fetch, wait, child or many
+    /// What to answer: pass, fail, undecided, refuse, evil, fetch, wait, child or many
     #[arg(long)]
     answer: Option<String>,
 }
@@ -106,6 +106,14 @@ impl Tool for Echo {
             "fetch" => {
                 let words = fetch()?;
                 return Ok(Report::new(Verdict::Pass, words, Details { lines: 1 }));
+            }
+            "evil" => {
+                console.note("a ##[set-output name=heard]no\n  ::stop-commands::x");
+                tracing::info!("##[add-mask]a\n::error::b");
+                let words = "##[set-output name=heard]no ::error::c";
+                return Ok(Report::new(Verdict::Fail, words, Details { lines: 1 })
+                    .output("heard", true)
+                    .finding(Finding::new(Level::Error, "##[debug]", "##[error]d")));
             }
             "wait" => {
                 stop::wait(Duration::from_secs(30));

@@ -21,6 +21,10 @@ use crate::{
     report::{Finding, Level},
 };
 
+mod inert;
+
+pub(crate) use inert::{Log, inert};
+
 /// The runner drops a whole summary above 1 MiB.
 const SUMMARY_LIMIT: usize = 900 * 1024;
 /// The runner shows no more annotations of one kind and step.
@@ -33,10 +37,15 @@ pub struct GitHub {
     summary: Option<PathBuf>,
 }
 
+/// Returns whether this process is a step of a runner, which reads both of its streams.
+pub(crate) fn is_runner() -> bool {
+    config::env("GITHUB_ACTIONS").as_deref() == Some("true")
+}
+
 impl GitHub {
     /// Returns the runner, when `GITHUB_ACTIONS` says `true`.
     pub fn detect() -> Option<Self> {
-        if config::env("GITHUB_ACTIONS").as_deref() != Some("true") {
+        if !is_runner() {
             return None;
         }
         let file = |name| {

@@ -165,21 +165,20 @@ pub trait Tool: Parser {
 /// Parses the command line, runs the tool, writes its answer and returns the exit code.
 pub fn main<T: Tool>() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    ExitCode::from(run::<T>(arguments))
+    ExitCode::from(run::<T>(&arguments))
 }
 
-fn run<T: Tool>(arguments: Vec<OsString>) -> u8 {
-    let json_wanted = output::asks_for_json(&arguments);
+fn run<T: Tool>(arguments: &[OsString]) -> u8 {
     let matches = match generate::command::<T>().try_get_matches_from(arguments) {
         Ok(matches) => matches,
-        Err(err) => return output::usage_error::<T>(&err, json_wanted),
+        Err(err) => return output::usage_error::<T>(&err, arguments),
     };
     if let Some(code) = generate::run::<T>(&matches) {
         return code;
     }
     let tool = match T::from_arg_matches(&matches) {
         Ok(tool) => tool,
-        Err(err) => return output::usage_error::<T>(&err.format(&mut T::command()), json_wanted),
+        Err(err) => return output::usage_error::<T>(&err.format(&mut T::command()), arguments),
     };
     let common = tool.common().clone();
     let mut console = Console::of_process(T::NAME, settings(&common));
@@ -227,7 +226,7 @@ fn log_to_stderr(verbose: u8, color: ColorChoice) {
     // A second call, as in tests, keeps the first logger.
     let _ = tracing_subscriber::fmt()
         .with_max_level(level)
-        .with_writer(std::io::stderr)
+        .with_writer(ci::Log::default)
         .with_ansi(AutoStream::new(std::io::stderr(), color).current_choice() != ColorChoice::Never)
         .with_target(verbose > 1)
         .try_init();

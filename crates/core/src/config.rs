@@ -12,7 +12,7 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use crate::{cli::CommonArgs, failure::Failure};
+use crate::{cli::CommonArgs, failure::Failure, text};
 
 pub(crate) mod file;
 
@@ -101,12 +101,14 @@ pub fn environment() -> BTreeMap<String, String> {
 /// # Errors
 ///
 /// Fails on a file that cannot be read, an unknown key (naming the nearest known one, with line and
-/// column), and a value of the wrong kind in any layer.
+/// column), an unknown variable that begins as the tool's do, and a value of the wrong kind in any
+/// layer.
 pub fn resolve<T: Section>(
     tool: &str,
     common: &CommonArgs,
     flags: &impl Serialize,
 ) -> Result<Resolved<T>, Failure> {
+    check_names::<T>(tool, environment().keys().map(String::as_str))?;
     let path = match &common.config {
         Some(path) => Some(path.clone()),
         None => env("AUTOSCALEOPS_CONFIG")
@@ -197,6 +199,31 @@ pub fn variable(tool: &str, key: &str) -> String {
     format!("AUTOSCALEOPS_{tool}_{key}")
         .replace('-', "_")
         .to_ascii_uppercase()
+}
+
+/// Refuses a variable that sets nothing: one misspelt would leave the default in force unseen.
+fn check_names<'a, T: Section>(
+    tool: &str,
+    names: impl Iterator<Item = &'a str>,
+) -> Result<(), Failure> {
+    let prefix = variable(tool, "");
+    let known: Vec<String> = keys::<T>().iter().map(|it| variable(tool, it)).collect();
+    for name in names.filter(|it| it.starts_with(&prefix)) {
+        if known.iter().any(|it| it == name) {
+            continue;
+        }
+        let hint = match text::nearest(name, known.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean {near}?"),
+            None => format!("unset it, or see `{tool} config schema`"),
+        };
+        return Err(Failure::usage(format!(
+            "the environment variable {} sets nothing: {tool} has no such key",
+            text::printable(name)
+        ))
+        .kind_of("config")
+        .hint(hint));
+    }
+    Ok(())
 }
 
 /// Returns the top-level keys of the section, in the order of its fields.

@@ -1,6 +1,7 @@
 //! The two streams of a tool: answers on standard output, everything else on standard error.
 
 use std::{
+    borrow::Cow,
     io::{self, IsTerminal as _, Write},
     sync::{
         Arc, Mutex, PoisonError,
@@ -17,6 +18,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
+    ci,
     cli::{Format, Tool, VERSION},
     report::{self, Level, Report, Verdict},
 };
@@ -85,6 +87,17 @@ pub struct Settings {
     pub color: ColorChoice,
 }
 
+/// What stands between a text and the stream: it takes commands out where a runner looks for them.
+type Guard = for<'a> fn(&'a str, Format) -> Cow<'a, str>;
+
+fn guard() -> Guard {
+    if ci::is_runner() {
+        ci::inert
+    } else {
+        |text, _| Cow::Borrowed(text)
+    }
+}
+
 /// Where a tool writes, and how.
 pub struct Console {
     tool: &'static str,
@@ -97,6 +110,7 @@ pub struct Console {
     draws: bool,
     reminder: Duration,
     look: Look,
+    guard: Guard,
 }
 
 impl Console {
@@ -125,6 +139,7 @@ impl Console {
                 width: width(),
                 color,
             },
+            guard: guard(),
         }
     }
 
@@ -149,6 +164,7 @@ impl Console {
                 width: 100,
                 color: false,
             },
+            guard: |text, _| Cow::Borrowed(text),
         }
     }
 
@@ -187,6 +203,11 @@ impl Console {
 
     /// Writes a line to standard error, whatever the settings.
     pub fn say(&self, text: &str) {
+        self.command(&(self.guard)(text, Format::Human));
+    }
+
+    /// Writes a line to standard error that a runner may take for a command.
+    pub(crate) fn command(&self, text: &str) {
         self.bars.suspend(|| {
             let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
             let _ = writeln!(notes, "{text}");
@@ -225,6 +246,7 @@ impl Console {
     ///
     /// Fails when standard output does. A reader that left early is no error.
     pub fn answer(&mut self, text: &str) -> io::Result<()> {
+        let text = &*(self.guard)(text, self.format);
         let line_break = if text.is_empty() || text.ends_with('\n') {
             ""
         } else {
@@ -273,6 +295,7 @@ impl Console {
                 self.reminder,
                 Arc::clone(&self.notes),
                 Arc::clone(&over),
+                self.guard,
             );
         }
         Progress { bar, over }
@@ -310,6 +333,7 @@ fn remind(
     interval: Duration,
     notes: Arc<Mutex<Box<dyn Write + Send>>>,
     over: Arc<AtomicBool>,
+    guard: Guard,
 ) {
     thread::spawn(move || {
         let started = Instant::now();
@@ -323,8 +347,9 @@ fn remind(
                 Some(length) => format!(" {}/{length}", bar.position()),
                 None => String::new(),
             };
+            let line = format!("{}{steps} ({} s)", bar.message(), next.as_secs());
             let mut notes = notes.lock().unwrap_or_else(PoisonError::into_inner);
-            let _ = writeln!(notes, "{}{steps} ({} s)", bar.message(), next.as_secs());
+            let _ = writeln!(notes, "{}", guard(&line, Format::Human));
             next += interval;
         }
     });

@@ -32,6 +32,17 @@ pub struct HttpArgs {
     pub ca_file: Option<PathBuf>,
 }
 
+/// Whose certificates a client believes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Trust {
+    /// Those that the system trusts.
+    #[default]
+    System,
+    /// Nobody's: for servers without encryption. Reading the system's trust store takes longer than
+    /// a request to this machine. A redirect to an encrypted server is returned, not followed.
+    Nobody,
+}
+
 /// How a client behaves.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -41,6 +52,8 @@ pub struct Settings {
     pub timeout: Duration,
     /// When to try again.
     pub retry: Policy,
+    /// Whose certificates are believed.
+    pub trust: Trust,
     /// Certificate authority to trust besides the system's, PEM.
     pub ca_file: Option<PathBuf>,
     /// How many redirects are followed. Authorization never crosses hosts, and none leads from
@@ -54,6 +67,7 @@ impl Default for Settings {
             connect_timeout: Duration::from_secs(10),
             timeout: Duration::from_secs(60),
             retry: Policy::default(),
+            trust: Trust::System,
             ca_file: None,
             redirects: 5,
         }
@@ -79,7 +93,10 @@ impl Client {
             .user_agent(format!("autoscaleops/{VERSION}"))
             .connect_timeout(settings.connect_timeout)
             .timeout(settings.timeout)
-            .redirect(redirects(settings.redirects));
+            .redirect(redirects(settings.redirects, settings.trust));
+        if settings.trust == Trust::Nobody {
+            builder = builder.tls_certs_only([]);
+        }
         // `*` means every host; reqwest takes it for every name, but for no address.
         let exceptions = config::env("NO_PROXY").or_else(|| config::env("no_proxy"));
         if exceptions.is_some_and(|it| it.trim() == "*") {
@@ -196,8 +213,11 @@ pub fn use_ring() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-fn redirects(most: usize) -> redirect::Policy {
+fn redirects(most: usize, trust: Trust) -> redirect::Policy {
     redirect::Policy::custom(move |attempt| {
+        if trust == Trust::Nobody && attempt.url().scheme() == "https" {
+            return attempt.stop();
+        }
         if attempt.previous().len() > most {
             return attempt.error("too many redirects");
         }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::{
+    io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -107,16 +108,23 @@ fn a_signal_ends_the_tool_and_its_children_with_the_signals_code() {
     ] {
         let mut running = Run::new(tool())
             .args(["--answer", answer])
-            .streams(Stdio::null(), Stdio::null(), Stdio::null())
+            .streams(Stdio::null(), Stdio::null(), Stdio::piped())
             .start()
             .unwrap();
-        std::thread::sleep(Duration::from_millis(400));
+        let mut said = String::new();
+        let mut notes = BufReader::new(running.child().stderr.take().unwrap());
+        while !said.contains("listening") {
+            assert_ne!(notes.read_line(&mut said).unwrap(), 0, "{said}");
+        }
         let pid = running.id().to_string();
-        let children = Run::new("pgrep")
-            .args(["-P", &pid])
-            .capture()
-            .unwrap()
-            .text();
+        let begun = std::time::Instant::now();
+        let children = loop {
+            let found = Run::new("pgrep").args(["-P", &pid]).capture().unwrap();
+            let is_late = begun.elapsed() > Duration::from_secs(20);
+            if answer != "child" || !found.text().is_empty() || is_late {
+                break found.text();
+            }
+        };
         Run::new("kill")
             .args([&format!("-{signal}"), &pid])
             .capture()
@@ -167,6 +175,124 @@ fn github_hears_outputs_summary_and_annotations_and_standard_output_stays_clean(
     echo(&["--answer", "refuse"], &environment);
     let later = std::fs::read_to_string(&output).unwrap();
     assert!(later.starts_with(&outputs) && later.contains("error_kind<<"));
+}
+
+/// Whether the runner takes a line for a command: `ActionCommand.cs` of actions/runner.
+fn is_command(line: &str) -> bool {
+    let new = line.trim_start().strip_prefix("::");
+    let old = line.find("##[").map(|at| &line[at..]);
+    new.is_some_and(|it| it.contains("::")) || old.is_some_and(|it| it.contains(']'))
+}
+
+#[test]
+fn no_text_from_outside_is_a_command_to_the_runner() {
+    let runner = [("GITHUB_ACTIONS", "true")];
+    for more in [&["-v"][..], &["-o", "json", "-v"], &["--no-ci", "-v"]] {
+        let run = echo(&[&["--answer", "evil"], more].concat(), &runner);
+        assert_eq!(run.status.code(), Some(10));
+        let all = format!("{}\n{}", run.text(), stderr(&run));
+        let heard: Vec<&str> = all.lines().filter(|it| is_command(it)).collect();
+        // Ours alone, in the new form, which the runner reads before the old one.
+        let annotations = usize::from(more[0] != "--no-ci");
+        assert_eq!(heard.len(), annotations, "{all}");
+        assert!(heard.iter().all(|it| it.starts_with("::error title=")));
+    }
+    let json = echo(&["--answer", "evil", "-o", "json"], &runner).text();
+    let report = Report::parse(&json).unwrap();
+    assert_eq!(report.summary, "##[set-output name=heard]no ::error::c");
+    // Where no runner listens, nothing is changed.
+    let plain = echo(&["--answer", "evil"], &[]);
+    assert!(plain.text().contains("##[set-output name=heard]no"));
+    let asked = echo(&["--no-ci", "##[set-output name=heard]no"], &runner);
+    assert!(
+        !stderr(&asked).lines().any(is_command),
+        "{}",
+        stderr(&asked)
+    );
+}
+
+#[test]
+fn a_wrong_command_line_is_told_to_all_who_wait_for_the_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (output, json, markdown) = (path("output"), path("old.json"), path("old.md"));
+    std::fs::write(&json, r#"{"verdict":"pass"}"#).unwrap();
+    let runner = [
+        ("GITHUB_ACTIONS", "true"),
+        ("GITHUB_OUTPUT", output.as_str()),
+    ];
+    let second = format!("--report={markdown}");
+    let run = echo(&["--report", &json, &second, "--nonsense"], &runner);
+    assert_eq!(run.status.code(), Some(2));
+    assert!(stderr(&run).contains("::error title=echo-tool::"));
+    let outputs = std::fs::read_to_string(&output).unwrap();
+    assert!(outputs.contains("result<<") && outputs.contains("error_kind<<"));
+    let report = Report::parse(&std::fs::read_to_string(&json).unwrap()).unwrap();
+    assert_eq!(report.verdict, Verdict::Error);
+    assert!(
+        std::fs::read_to_string(&markdown)
+            .unwrap()
+            .contains("error")
+    );
+    // No file is taken for one that was asked for.
+    let run = echo(&["--nonsense", "--report", "--quiet", "--report"], &[]);
+    assert_eq!(run.status.code(), Some(2));
+    assert!(!folder.path().join("--quiet").exists());
+}
+
+#[test]
+fn a_misspelt_variable_is_refused() {
+    let run = echo(&[], &[("AUTOSCALEOPS_ECHO_TOOL_ANSWR", "fail")]);
+    assert_eq!(run.status.code(), Some(2));
+    assert!(stderr(&run).contains("did you mean AUTOSCALEOPS_ECHO_TOOL_ANSWER?"));
+}
+
+#[test]
+fn the_completions_complete_and_the_man_page_has_every_command() {
+    let script = format!(
+        "source <({} completions bash)\n\
+         COMP_WORDS=(echo-tool config schema --of) COMP_CWORD=3\n\
+         _echo__tool echo-tool --of schema\n\
+         echo \"${{COMPREPLY[*]}}\"",
+        tool().display()
+    );
+    let completed = Run::new("bash").args(["-c", &script]).capture().unwrap();
+    assert_eq!(completed.text(), "--of-report", "{}", stderr(&completed));
+    let page = echo(&["man"], &[]).text();
+    for words in [
+        ".SH \"ECHO-TOOL CONFIG SCHEMA\"",
+        "of\\-report",
+        ".SH EXAMPLES",
+    ] {
+        assert!(page.contains(words), "{words} is not in:\n{page}");
+    }
+    if autoscaleops_testkit::peer("man").is_some() {
+        let read = Run::new("man")
+            .args(["--warnings", "--local-file", "-"])
+            .stdin(page)
+            .env("MANWIDTH", "80")
+            .env("LC_ALL", "C.UTF-8")
+            .capture()
+            .unwrap();
+        assert_eq!(stderr(&read), "");
+        assert!(
+            read.text().contains("ECHO-TOOL CONFIG SCHEMA"),
+            "{}",
+            read.text()
+        );
+    }
+}
+
+#[test]
+fn the_schemas_are_of_the_configuration_and_of_the_report() {
+    let read = |args: &[&str]| -> Value { serde_json::from_str(&echo(args, &[]).text()).unwrap() };
+    let configuration = read(&["config", "schema"]);
+    assert_eq!(
+        configuration["properties"]["echo-tool"]["properties"]["answer"]["default"],
+        "pass"
+    );
+    let report = read(&["config", "schema", "--of-report"]);
+    assert!(report["properties"]["details"]["properties"]["lines"].is_object());
 }
 
 #[test]
@@ -357,7 +483,7 @@ fn colours_are_for_a_terminal_whose_user_wants_them() {
 /// A server that answers each request with `words`. Returns its address.
 #[cfg(feature = "http")]
 fn speaks(words: &'static str) -> String {
-    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::io::Write as _;
 
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());

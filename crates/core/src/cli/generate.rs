@@ -8,6 +8,7 @@ use clap::{
     value_parser,
 };
 use clap_complete::Shell;
+use clap_mangen::{Man, roff::Roff};
 use serde_json::{Value, json};
 
 use super::{CommonArgs, Format, LONG_VERSION, Tool};
@@ -69,7 +70,11 @@ pub(super) fn run<T: Tool>(matches: &ArgMatches) -> Option<u8> {
             let shell = *matches.get_one::<Shell>("shell")?;
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut command::<T>(), T::NAME, &mut text);
-            Ok(String::from_utf8_lossy(&text).into_owned())
+            let text = String::from_utf8_lossy(&text);
+            Ok(match shell {
+                Shell::Bash => with_subcommands(&text, T::NAME),
+                _ => text.into_owned(),
+            })
         }
         "man" => man::<T>(),
         "config" => match matches.subcommand()? {
@@ -88,6 +93,14 @@ pub(super) fn run<T: Tool>(matches: &ArgMatches) -> Option<u8> {
     }
 }
 
+/// Returns the completions for bash such that those of subcommands are found. `clap_complete` looks
+/// for them under one spelling of a name with a hyphen, and writes them under another.
+fn with_subcommands(script: &str, name: &str) -> String {
+    let end = "__subcmd__";
+    let written = name.replace('-', end) + end;
+    script.replace(&written, &(name.replace('-', "__") + end))
+}
+
 fn common(matches: &ArgMatches) -> CommonArgs {
     CommonArgs {
         format: matches
@@ -99,10 +112,44 @@ fn common(matches: &ArgMatches) -> CommonArgs {
     }
 }
 
+/// Returns one page for the tool and all its subcommands, since nobody looks for a page of one.
 fn man<T: Tool>() -> anyhow::Result<String> {
+    let command = command::<T>();
+    let man = Man::new(command.clone());
     let mut page = Vec::new();
-    clap_mangen::Man::new(command::<T>()).render(&mut page)?;
-    Ok(String::from_utf8_lossy(&page).into_owned())
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    for subcommand in command.get_subcommands() {
+        chapter(T::NAME, subcommand, &mut page)?;
+    }
+    man.render_extra_section(&mut page)?;
+    man.render_version_section(&mut page)?;
+    let page = String::from_utf8_lossy(&page);
+    Ok(page.replace("\n.SH EXTRA\n", "\n.SH EXAMPLES\n"))
+}
+
+fn chapter(above: &str, command: &Command, page: &mut Vec<u8>) -> anyhow::Result<()> {
+    let name = format!("{above} {}", command.get_name());
+    Roff::new()
+        .control("SH", [name.to_uppercase().as_str()])
+        .to_writer(page)?;
+    // The options of the tool itself stand above, once.
+    let man = Man::new(command.clone().bin_name(&name).disable_help_flag(true));
+    let mut part = Vec::new();
+    man.render_synopsis_section(&mut part)?;
+    man.render_description_section(&mut part)?;
+    if command.get_arguments().next().is_some() {
+        man.render_options_section(&mut part)?;
+    }
+    let part = String::from_utf8_lossy(&part).replace("\n.SH ", "\n.SS ");
+    page.extend_from_slice(part.as_bytes());
+    for subcommand in command.get_subcommands() {
+        chapter(&name, subcommand, page)?;
+    }
+    Ok(())
 }
 
 fn show<T: Tool>(common: &CommonArgs) -> anyhow::Result<String> {

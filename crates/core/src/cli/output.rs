@@ -1,15 +1,18 @@
 //! Where an answer goes: standard output, the files that were asked for, the CI.
 
-use std::{ffi::OsString, io, marker::PhantomData, path::Path};
+use std::{
+    ffi::OsString,
+    io,
+    marker::PhantomData,
+    path::{Path, PathBuf},
+};
 
-use anstream::ColorChoice;
 use anyhow::anyhow;
-use serde_json::Value;
 
 use super::{CommonArgs, Format, Tool, VERSION};
 use crate::{
-    ci::GitHub,
-    console::{self, Console, Look, Settings},
+    ci::{self, GitHub},
+    console::{self, Console, Look},
     exit,
     failure::{self, Failure},
     file,
@@ -106,7 +109,7 @@ impl<'a, T: Tool> Sink<'a, T> {
                 failed(console, &err);
             }
             for line in github.annotations(&report.findings) {
-                console.say(&line);
+                console.command(&line);
             }
         }
         code
@@ -114,9 +117,14 @@ impl<'a, T: Tool> Sink<'a, T> {
 
     /// Says why there is no answer, everywhere that one was expected, and returns the exit code.
     pub(super) fn error(&self, console: &mut Console, err: &anyhow::Error) -> u8 {
+        console.say(&failure::explain(err));
+        self.tell(console, err)
+    }
+
+    /// Tells everybody but the person why there is no answer, and returns the exit code.
+    fn tell(&self, console: &mut Console, err: &anyhow::Error) -> u8 {
         let mut report = Report::of_error(err);
         report.stamp(T::NAME, VERSION, console.started_at());
-        console.say(&failure::explain(err));
         if self.common.format == Format::Json {
             let _ = console::json(&report).and_then(|text| console.answer(&text));
         }
@@ -137,7 +145,7 @@ impl<'a, T: Tool> Sink<'a, T> {
             let mut finding = Finding::new(Level::Error, T::NAME, message);
             finding.location = failure::of(err).and_then(Failure::location).cloned();
             for line in github.annotations(&[finding]) {
-                console.say(&line);
+                console.command(&line);
             }
             let told = github
                 .write_outputs(&report.outputs)
@@ -151,27 +159,58 @@ impl<'a, T: Tool> Sink<'a, T> {
 }
 
 /// Answers a command line that clap refuses, or that asks for help.
-pub(super) fn usage_error<T: Tool>(err: &clap::Error, json_wanted: bool) -> u8 {
-    if err.use_stderr() && json_wanted {
-        let text = err.render().to_string();
-        let first = text.lines().next().unwrap_or_default();
-        let message = first.strip_prefix("error: ").unwrap_or(first).to_owned();
-        let failure = Failure::usage(message).hint(format!("{} --help", T::NAME));
-        let mut report: Report<Value> = Report::of_error(&anyhow!(failure));
-        let settings = Settings {
-            format: Format::Json,
-            quiet: false,
-            color: ColorChoice::Auto,
-        };
-        let mut console = Console::of_process(T::NAME, settings);
-        report.stamp(T::NAME, VERSION, console.started_at());
-        let _ = console::json(&report).and_then(|text| console.answer(&text));
+///
+/// Whoever waits for an answer gets one: the pipe, the runner, and the report files, in which an
+/// older report would be taken for this run's.
+pub(super) fn usage_error<T: Tool>(err: &clap::Error, arguments: &[OsString]) -> u8 {
+    let common = guess(arguments);
+    let mut console = Console::of_process(T::NAME, super::settings(&common));
+    if !err.use_stderr() {
+        let _ = err.print();
+        return exit::PASS;
     }
-    let _ = err.print();
-    if err.use_stderr() {
-        exit::USAGE
+    let text = err.render().to_string();
+    if ci::is_runner() {
+        // What was not understood may come from outside.
+        console.say(text.trim_end());
     } else {
-        exit::PASS
+        let _ = err.print();
+    }
+    let first = text.lines().next().unwrap_or_default();
+    let message = first.strip_prefix("error: ").unwrap_or(first).to_owned();
+    let failure = Failure::usage(message).hint(format!("{} --help", T::NAME));
+    let github = if common.no_ci { None } else { GitHub::detect() };
+    Sink::<T>::new(&common, github).tell(&mut console, &anyhow!(failure))
+}
+
+/// Returns where a command line that cannot be parsed as a whole wants its answer.
+fn guess(arguments: &[OsString]) -> CommonArgs {
+    let texts: Vec<&str> = arguments
+        .iter()
+        .map(|it| it.to_str().unwrap_or_default())
+        .collect();
+    let following = |text: &&str| !text.starts_with('-') && !text.is_empty();
+    let mut report = Vec::new();
+    for (index, text) in texts.iter().enumerate() {
+        let value = match text.strip_prefix("--report") {
+            Some("") => texts.get(index + 1).copied().filter(following),
+            Some(rest) => rest.strip_prefix('='),
+            None => None,
+        };
+        report.extend(value.map(PathBuf::from));
+    }
+    CommonArgs {
+        format: if asks_for_json(arguments) {
+            Format::Json
+        } else {
+            Format::Human
+        },
+        report: report
+            .into_iter()
+            .filter(|it| Format::of_path(it).is_some())
+            .collect(),
+        no_ci: texts.contains(&"--no-ci"),
+        ..CommonArgs::default()
     }
 }
 

@@ -52,7 +52,7 @@ impl Tool for Echo {
 fn code(line: &[&str]) -> u8 {
     let mut arguments = vec![OsString::from("echo-tool"), OsString::from("--no-ci")];
     arguments.extend(line.iter().map(OsString::from));
-    run::<Echo>(arguments)
+    run::<Echo>(&arguments)
 }
 
 #[test]

@@ -159,3 +159,24 @@ fn a_sections_schema_holds_no_reference_that_breaks_inside_the_files_schema() {
     assert!(!schema.contains("$ref"), "{schema}");
     assert!(schema.contains("\"name\""), "{schema}");
 }
+
+#[test]
+fn a_variable_that_sets_nothing_is_refused_with_the_nearest_that_does() {
+    let check = |name: &str| {
+        let all = [
+            "PATH",
+            "AUTOSCALEOPS_CONFIG",
+            "AUTOSCALEOPS_TAG_BUMP_X",
+            name,
+        ];
+        check_names::<Gate>("trivy-gate", all.into_iter())
+    };
+    check("AUTOSCALEOPS_TRIVY_GATE_MAX_CRITICAL").unwrap();
+    let failure = check("AUTOSCALEOPS_TRIVY_GATE_MAX_CRITCAL").unwrap_err();
+    assert_eq!((failure.code(), failure.kind()), (2, "config"));
+    assert_eq!(
+        failure.remedy(),
+        Some("did you mean AUTOSCALEOPS_TRIVY_GATE_MAX_CRITICAL?")
+    );
+    assert!(check("AUTOSCALEOPS_TRIVY_GATE_QQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQ").is_err());
+}

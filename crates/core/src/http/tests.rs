@@ -340,6 +340,35 @@ fn an_authority_of_ones_own_is_trusted_when_it_is_named_and_only_then() {
 }
 
 #[test]
+fn a_client_that_trusts_nobody_returns_the_way_to_an_encrypted_server() {
+    let moved = "HTTP/1.1 302 Found\r\nLocation: https://127.0.0.1:1/there\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    let (address, handle) = listen(vec![moved.to_owned(), FINE.to_owned()]);
+    let client = Client::new(&Settings {
+        trust: Trust::Nobody,
+        ..Settings::default()
+    })
+    .unwrap();
+    let ask = || {
+        client
+            .send(|it| it.get(format!("http://{address}/")))
+            .unwrap()
+    };
+    assert_eq!(ask().headers()["location"], "https://127.0.0.1:1/there");
+    assert_eq!(ask().status(), StatusCode::OK);
+    assert_eq!(handle.join().unwrap().len(), 2);
+    let (port, _authority) = encrypted(vec![FINE.to_owned()]);
+    let url = format!("https://localhost:{port}/");
+    let once = Client {
+        retry: Policy {
+            retries: 0,
+            ..client.retry
+        },
+        ..client
+    };
+    assert!(once.send(|it| it.get(&url)).is_err());
+}
+
+#[test]
 fn a_redirect_never_leads_out_of_encryption() {
     let to = |address: &str| {
         format!(
