@@ -163,6 +163,25 @@ fn the_project_of_the_workload_allows_its_kinds_and_no_more() {
 }
 
 #[test]
+fn a_registry_that_wants_a_login_gets_it_from_the_pods_and_the_updater() {
+    let Some(rendered) = apps(&["argocd/apps/tests/private-values.yaml"]) else {
+        return;
+    };
+    let app = rendered
+        .all("Application")
+        .find(|app| app["metadata"]["name"] == "demo-app-dev")
+        .unwrap();
+    let values = &app["spec"]["source"]["helm"]["valuesObject"];
+    assert_eq!(values["image"]["pullSecrets"], json!(["registry"]));
+    let updater = rendered.one("ImageUpdater");
+    let image = &updater["spec"]["applicationRefs"][0]["images"][0];
+    assert_eq!(
+        image["commonUpdateSettings"]["pullSecret"],
+        "pullsecret:argocd/registry"
+    );
+}
+
+#[test]
 fn every_path_that_argo_reads_or_writes_is_there() {
     let Some(rendered) = apps(&[IMAGE_UPDATER]) else {
         return;

@@ -8,6 +8,7 @@ mod charts;
 mod delivery;
 mod files;
 mod install;
+mod objects;
 mod observability;
 mod ports;
 mod workflows;
