@@ -6,15 +6,18 @@
 #   scripts/demo.sh                build, then tell the story; a page of it stays in target/demo/
 #   scripts/demo.sh --no-build     with the programs that are built already
 #   scripts/demo.sh --recorded     judge the recorded reports even where Docker and Trivy could scan
+#   scripts/demo.sh --keep         leave cluster, registry and repository running at the end, and say how to end them
 set -uo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=yes
 recorded=no
+keep=no
 for argument in "$@"; do
     case $argument in
         --no-build) build=no ;;
         --recorded) recorded=yes ;;
+        --keep) keep=yes ;;
         *)
             sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0"
             [ "$argument" = --help ] && exit 0
@@ -56,6 +59,7 @@ clean_up() {
     trap '' INT TERM
     # The shell would name each job that ends here.
     exec 2>/dev/null
+    if [ "$keep" = kept ]; then stop_docker; return; fi
     end_processes
     # The cluster runs beside the script, not below it.
     if [ -n "$cluster" ]; then kind-up down --yes >/dev/null; fi
@@ -217,5 +221,18 @@ expect 0 "kind-up status"
 expect 0 "git -C shop.git log --format='%h %an: %s' main"
 
 write_page "$page" "from a scan to production, on this machine" scaling.svg
+cp scaling.jsonl "$target/demo/scaling.jsonl"
 echo
-echo "${green}Done${plain} in $((SECONDS - story_started)) s. The story on one page: $page"
+echo "${green}Done${plain} in $((SECONDS - story_started)) s."
+summary
+echo
+echo "   the story         $page"
+echo "   the scaling       $target/demo/scaling.html"
+echo "   its recording     $target/demo/scaling.jsonl   (hpa-watch report, hpa-watch simulate --load)"
+if [ "$keep" = yes ]; then
+    keep=kept
+    echo "   dev, prod         http://127.0.0.1:$dev_port/version   http://127.0.0.1:$prod_port/version"
+    echo "   the cluster       export KUBECONFIG=$KUBECONFIG"
+    echo "   the repository    $remote"
+    echo "   to end it all     (cd $work && $target/debug/kind-up down --yes); kill ${story_background[*]}; rm -rf $work"
+fi

@@ -6,6 +6,10 @@
 work=${work:?story.sh needs the folder to work in}
 story_rows=
 story_number=0
+# Of each step: its title, what came of it, how long it took.
+story_titles=()
+story_words=()
+story_times=()
 story_started=$SECONDS
 story_child=
 story_background=()
@@ -28,13 +32,25 @@ now_ms() { local now=${EPOCHREALTIME/[.,]/}; echo "$((now / 1000))"; }
 
 escape_html() { sed -e 's/&/\&amp;/g' -e 's/</\&lt;/g' -e 's/>/\&gt;/g' -e 's/"/\&quot;/g'; }
 
+# took MILLISECONDS: the time as people say it.
+took() {
+    if [ "$1" -lt 1000 ]; then echo "$1 ms"; else echo "$(($1 / 1000)).$(($1 % 1000 / 100)) s"; fi
+}
+
 # step TITLE: begins a numbered step.
 step() {
     story_number=$((story_number + 1))
-    story_rows+="<h2><span>$story_number</span> $(escape_html <<<"$1")</h2>"$'\n'
+    story_titles+=("$1")
+    story_words+=(pass)
+    story_times+=("$(now_ms)")
+    if [ "$story_number" -gt 1 ]; then end_step 2; fi
+    story_rows+="<h2 id=\"step-$story_number\"><span>$story_number</span> $(escape_html <<<"$1")</h2>"$'\n'
     echo
     echo "${bold}$story_number. $1${plain}"
 }
+
+# end_step BACK: the step that many places from the end has ended now.
+end_step() { story_times[-$1]=$(($(now_ms) - story_times[-$1])); }
 
 say() { echo "   $*"; }
 
@@ -61,10 +77,12 @@ expect() {
         11) word=undecided ;;
         *) word=error ;;
     esac
-    local took=$(($(now_ms) - started)) mark="$green" as="as it should be"
+    local time mark="$green" as="as it should be"
+    time=$(took $(($(now_ms) - started)))
+    if [ "$word" != pass ]; then story_words[-1]=$word; fi
     if [ "$code" -ne "$expected" ]; then mark="$red" as="but $expected was expected"; fi
-    echo "   ${mark}exit code $code${plain} ($word), $as, $took ms"
-    story_rows+="<div class=\"run $word\"><code>$(escape_html <<<"$command")</code><p><b>$word</b> exit code $code, $as, $took ms</p>"
+    echo "   ${mark}exit code $code${plain} ($word), $as, $time"
+    story_rows+="<div class=\"run $word\"><code>$(escape_html <<<"$command")</code><p><b>$word</b> exit code $code, $as, $time</p>"
     if [ -s "$log" ]; then story_rows+="<details><summary>output</summary><pre>$(escape_html <"$log")</pre></details>"; fi
     story_rows+="</div>"$'\n'
     if [ "$code" -ne "$expected" ]; then
@@ -121,11 +139,36 @@ end_processes() {
     return 0
 }
 
-# write_page FILE TITLE [CHART]: the whole story on one page, with an SVG chart under it.
+# summary: each step with its verdict and its time, for people at a terminal.
+summary() {
+    local index word mark
+    for index in "${!story_titles[@]}"; do
+        word=${story_words[index]}
+        mark="$green"
+        # A gate that closes as it was meant to says no, and that is its own word.
+        if [ "$word" != pass ]; then mark="$bold" word="$word, meant"; fi
+        printf '   %2d  %s%-16s%s %8s  %s\n' "$((index + 1))" "$mark" "$word" "$plain" "$(took "${story_times[index]}")" "${story_titles[index]}"
+    done
+}
+
+# The same as a table for the page.
+overview() {
+    local index
+    echo '<table class="steps"><tbody>'
+    for index in "${!story_titles[@]}"; do
+        printf '<tr class="%s"><td>%d</td><td><a href="#step-%d">%s</a></td><td><b>%s</b></td><td>%s</td></tr>\n' \
+            "${story_words[index]}" "$((index + 1))" "$((index + 1))" "$(escape_html <<<"${story_titles[index]}")" \
+            "${story_words[index]}" "$(took "${story_times[index]}")"
+    done
+    echo '</tbody></table>'
+}
+
+# write_page FILE TITLE [CHART]: the whole story on one page, with an SVG chart above it.
 write_page() {
     local chart=
+    end_step 1
     if [ -n "${3:-}" ] && [ -s "$3" ]; then
-        chart="<h2>Scaling</h2><figure>$(<"$3")</figure>"
+        chart="<figure>$(<"$3")</figure>"
     fi
     cat >"$1.new" <<PAGE
 <!doctype html>
@@ -141,6 +184,11 @@ h1 { font-size: 1.6rem; line-height: 1.25 }
 h2 { font-size: 1.05rem; margin: 2rem 0 .6rem; border-top: 1px solid var(--line); padding-top: 1rem }
 h2 span { color: var(--dim); font-weight: 400; margin-right: .3rem }
 .run { margin: .6rem 0; padding: .6rem .8rem; background: var(--box); border-left: 3px solid var(--dim); border-radius: 4px }
+.steps { border-collapse: collapse; width: 100%; margin: 1rem 0 2rem; font-variant-numeric: tabular-nums }
+.steps td { padding: .25rem .6rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top }
+.steps td:first-child, .steps td:last-child { color: var(--dim); text-align: right; white-space: nowrap }
+.steps td:nth-child(2) { width: 100% } .steps a { color: inherit; text-decoration: none }
+.steps .pass b { color: var(--good) } .steps .fail b { color: var(--shut) } .steps .error b, .steps .undecided b { color: var(--bad) }
 .run.pass { border-color: var(--good) } .run.fail { border-color: var(--shut) } .run.error, .run.undecided { border-color: var(--bad) }
 .run.pass b { color: var(--good) } .run.fail b { color: var(--shut) } .run.error b, .run.undecided b { color: var(--bad) }
 .run p { margin: .3rem 0 0; color: var(--dim); font-size: .87rem }
@@ -148,12 +196,13 @@ h2 span { color: var(--dim); font-weight: 400; margin-right: .3rem }
 code, pre { font: 13px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; overflow-wrap: anywhere; white-space: pre-wrap }
 pre { margin: .4rem 0 0; max-height: 30rem; overflow: auto }
 summary { cursor: pointer; color: var(--dim); font-size: .87rem; margin-top: .2rem }
-figure { margin: 0; overflow-x: auto } figure svg { max-width: 100%; height: auto }
+figure { margin: 0; overflow-x: auto } figure svg { width: 100%; min-width: 36rem; height: auto }
 </style>
 <h1>AutoScaleOps: $2</h1>
 <p>$(date -u +'%Y-%m-%d %H:%M UTC'). $story_number steps in $((SECONDS - story_started)) s after the build. A step that says <em>fail</em> is a gate that was meant to close.</p>
-$story_rows
+$(overview)
 $chart
+$story_rows
 </html>
 PAGE
     mv "$1.new" "$1"
