@@ -4,18 +4,21 @@
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
-    time::Duration,
 };
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+
+mod answers;
+mod wire;
+
+pub use wire::{Reply, Seen, Sending};
 
 const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -25,47 +28,6 @@ const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 pub struct Registry {
     address: SocketAddr,
     state: Arc<State>,
-}
-
-/// A request as the registry saw it.
-#[derive(Clone, Debug, Default)]
-pub struct Seen {
-    /// `GET`, `HEAD`, …
-    pub method: String,
-    /// The path without the query.
-    pub path: String,
-    /// The query, empty where there is none.
-    pub query: String,
-    /// The `Authorization` header.
-    pub authorization: Option<String>,
-    /// The body.
-    pub body: Vec<u8>,
-    /// How many requests came before it.
-    pub number: u64,
-}
-
-/// An answer.
-#[derive(Clone, Debug)]
-pub struct Reply {
-    /// The status.
-    pub status: u16,
-    /// Headers besides the length.
-    pub headers: Vec<(String, String)>,
-    /// The body.
-    pub body: Vec<u8>,
-    /// How the body is sent.
-    pub sending: Sending,
-}
-
-/// How a body is sent.
-#[derive(Clone, Copy, Debug)]
-pub enum Sending {
-    /// As it should be.
-    Whole,
-    /// Announced as a whole, and broken off after so many bytes.
-    BrokenAfter(usize),
-    /// Byte by byte with so long a pause before each.
-    Slow(Duration),
 }
 
 type Hook = Box<dyn Fn(&Seen) -> Option<Reply> + Send>;
@@ -121,32 +83,6 @@ pub fn digest(bytes: &[u8]) -> String {
     text
 }
 
-impl Reply {
-    /// Returns an answer with a body.
-    pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
-        Self {
-            status,
-            headers: Vec::new(),
-            body: body.into(),
-            sending: Sending::Whole,
-        }
-    }
-
-    /// Adds a header.
-    #[must_use]
-    pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.headers.push((name.to_owned(), value.into()));
-        self
-    }
-
-    /// Says how the body is sent.
-    #[must_use]
-    pub fn sending(mut self, sending: Sending) -> Self {
-        self.sending = sending;
-        self
-    }
-}
-
 impl Registry {
     /// Starts an empty registry at a free port.
     pub fn start() -> Self {
@@ -165,7 +101,7 @@ impl Registry {
                     break;
                 }
                 let state = Arc::clone(&shared);
-                thread::spawn(move || serve(&state, &stream, address));
+                thread::spawn(move || wire::serve(&state, &stream, address));
             }
         });
         Self { address, state }
@@ -297,226 +233,11 @@ fn platform_json(platform: &str) -> Value {
     value
 }
 
-fn serve(state: &State, stream: &TcpStream, address: SocketAddr) {
-    drop(stream.set_nodelay(true));
-    let Ok(clone) = stream.try_clone() else {
-        return;
-    };
-    let mut reader = BufReader::new(clone);
-    while let Some(seen) = read(&mut reader, state) {
-        if state.is_over.load(Ordering::SeqCst) {
-            return;
-        }
-        let target = match seen.query.as_str() {
-            "" => seen.path.clone(),
-            query => format!("{}?{query}", seen.path),
-        };
-        lock(&state.log).push(format!("{} {target}", seen.method));
-        let hooked = lock(&state.hook).as_ref().and_then(|hook| hook(&seen));
-        let reply = hooked.unwrap_or_else(|| answer(state, &seen, address));
-        let is_whole = matches!(reply.sending, Sending::Whole);
-        if send(stream, &seen, &reply).is_err() || !is_whole {
-            return;
-        }
-    }
-}
-
-fn read(reader: &mut BufReader<TcpStream>, state: &State) -> Option<Seen> {
-    let mut line = String::new();
-    reader.read_line(&mut line).ok().filter(|it| *it > 0)?;
-    let mut words = line.split_whitespace();
-    let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
-    let (path, query) = target.split_once('?').unwrap_or((&target, ""));
-    let mut seen = Seen {
-        method,
-        path: path.to_owned(),
-        query: query.to_owned(),
-        number: state.number.fetch_add(1, Ordering::SeqCst),
-        ..Seen::default()
-    };
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).ok().filter(|it| *it > 0)?;
-        let Some((name, value)) = line.trim_end().split_once(':') else {
-            break;
-        };
-        match name.to_ascii_lowercase().as_str() {
-            "authorization" => seen.authorization = Some(value.trim().to_owned()),
-            "content-length" => length = value.trim().parse().ok()?,
-            _ => {}
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    seen.body = body;
-    Some(seen)
-}
-
-fn send(mut stream: &TcpStream, seen: &Seen, reply: &Reply) -> std::io::Result<()> {
-    let mut head = format!("HTTP/1.1 {} Status\r\n", reply.status);
-    for (name, value) in &reply.headers {
-        let _ = write!(head, "{name}: {value}\r\n");
-    }
-    let _ = write!(head, "Content-Length: {}\r\n\r\n", reply.body.len());
-    let mut bytes = head.into_bytes();
-    if seen.method == "HEAD" {
-        return stream.write_all(&bytes);
-    }
-    match reply.sending {
-        Sending::Whole => {
-            bytes.extend_from_slice(&reply.body);
-            stream.write_all(&bytes)
-        }
-        Sending::BrokenAfter(length) => {
-            bytes.extend_from_slice(&reply.body[..length.min(reply.body.len())]);
-            stream.write_all(&bytes)?;
-            stream.shutdown(std::net::Shutdown::Both)
-        }
-        Sending::Slow(pause) => {
-            stream.write_all(&bytes)?;
-            for byte in &reply.body {
-                thread::sleep(pause);
-                stream.write_all(&[*byte])?;
-            }
-            Ok(())
-        }
-    }
-}
-
-fn refusal(status: u16, code: &str) -> Reply {
-    let body = json!({"errors": [{"code": code, "message": code.to_lowercase()}]});
-    Reply::new(status, body.to_string()).header("Content-Type", "application/json")
-}
-
-fn answer(state: &State, seen: &Seen, address: SocketAddr) -> Reply {
-    if seen.path == "/token" {
-        return token(state, seen);
-    }
-    if let Some(refused) = refuse(state, seen, address) {
-        return refused;
-    }
-    if let Some(rest) = seen.path.strip_prefix("/v2/") {
-        return pull(state, seen, rest);
-    }
-    refusal(404, "NOT_FOUND")
-}
-
-fn token(state: &State, seen: &Seen) -> Reply {
-    let Guard::Token { credentials, life } = lock(&state.guard).clone() else {
-        return refusal(404, "NOT_FOUND");
-    };
-    let is_refresh = seen.method == "POST";
-    let is_let_in = match &credentials {
-        None => true,
-        Some(_) if is_refresh => {
-            String::from_utf8_lossy(&seen.body).contains("refresh_token=refresh-me")
-        }
-        Some(credentials) => seen.authorization.as_deref() == Some(basic(credentials).as_str()),
-    };
-    if !is_let_in {
-        return refusal(401, "UNAUTHORIZED");
-    }
-    let number = state.tokens.fetch_add(1, Ordering::SeqCst);
-    let name = if is_refresh { "access_token" } else { "token" };
-    let body = json!({name: format!("token-{number}"), "expires_in": life});
-    Reply::new(200, body.to_string()).header("Content-Type", "application/json")
-}
-
-fn refuse(state: &State, seen: &Seen, address: SocketAddr) -> Option<Reply> {
-    let authorization = seen.authorization.as_deref();
-    let challenge = match lock(&state.guard).clone() {
-        Guard::Open => return None,
-        Guard::Basic(credentials) if authorization == Some(basic(&credentials).as_str()) => {
-            return None;
-        }
-        Guard::Basic(_) => "Basic realm=\"registry\"".to_owned(),
-        Guard::Token { .. } => {
-            let newest = state.tokens.load(Ordering::SeqCst).checked_sub(1);
-            if newest.is_some_and(|it| authorization == Some(format!("Bearer token-{it}").as_str()))
-            {
-                return None;
-            }
-            format!("Bearer realm=\"http://{address}/token\",service=\"registry\"")
-        }
-    };
-    Some(refusal(401, "UNAUTHORIZED").header("WWW-Authenticate", challenge))
-}
-
-fn pull(state: &State, seen: &Seen, rest: &str) -> Reply {
-    let repositories = lock(&state.repositories);
-    if let Some(name) = rest.strip_suffix("/tags/list") {
-        let Some(repository) = repositories.get(name) else {
-            return refusal(404, "NAME_UNKNOWN");
-        };
-        let size = lock(&state.page_size).unwrap_or(usize::MAX);
-        return page(name, repository, &seen.query, size);
-    }
-    if let Some((name, reference)) = rest.split_once("/manifests/") {
-        let Some(repository) = repositories.get(name) else {
-            return refusal(404, "NAME_UNKNOWN");
-        };
-        let digest = repository
-            .tags
-            .get(reference)
-            .map_or(reference, String::as_str);
-        return match repository.manifests.get(digest) {
-            Some((kind, bytes)) => Reply::new(200, bytes.clone())
-                .header("Content-Type", kind.clone())
-                .header("Docker-Content-Digest", digest),
-            None => refusal(404, "MANIFEST_UNKNOWN"),
-        };
-    }
-    if let Some((name, digest)) = rest.split_once("/blobs/") {
-        return match repositories.get(name).and_then(|it| it.blobs.get(digest)) {
-            Some(bytes) => Reply::new(200, bytes.clone()),
-            None => refusal(404, "BLOB_UNKNOWN"),
-        };
-    }
-    refusal(404, "NOT_FOUND")
-}
-
-fn page(name: &str, repository: &Repository, query: &str, size: usize) -> Reply {
-    let last = query
-        .split('&')
-        .find_map(|it| it.strip_prefix("last="))
-        .unwrap_or_default();
-    let mut rest = repository.tags.keys().filter(|it| it.as_str() > last);
-    let tags: Vec<&String> = rest.by_ref().take(size).collect();
-    let body = json!({"name": name, "tags": tags});
-    let reply = Reply::new(200, body.to_string()).header("Content-Type", "application/json");
-    match (rest.next(), tags.last()) {
-        (Some(_), Some(last)) => {
-            let next = format!("</v2/{name}/tags/list?last={last}&n={size}>; rel=\"next\"");
-            reply.header("Link", next)
-        }
-        _ => reply,
-    }
-}
-
-/// Returns `name:password` as the `Authorization` header carries it.
-fn basic(credentials: &str) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = "Basic ".to_owned();
-    for chunk in credentials.as_bytes().chunks(3) {
-        let bits = chunk
-            .iter()
-            .fold(0_usize, |bits, byte| bits << 8 | usize::from(*byte))
-            << (8 * (3 - chunk.len()));
-        for place in 0..4 {
-            text.push(if place <= chunk.len() {
-                char::from(LETTERS[bits >> (18 - 6 * place) & 63])
-            } else {
-                '='
-            });
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::io::{Read as _, Write as _};
+
+    use super::{answers::basic, *};
 
     fn get(registry: &Registry, path: &str) -> String {
         let mut stream = TcpStream::connect(registry.address).unwrap();
