@@ -12,13 +12,13 @@ use autoscaleops_core::{
 };
 use kube::{
     Api, Client,
-    api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams},
+    api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams},
     core::GroupVersionKind,
     discovery::{self, Scope},
 };
 use serde_json::Value;
 
-use crate::details::{Address, Application, Node};
+use crate::details::{Address, Node};
 
 /// The name that our writes carry.
 pub(crate) const MANAGER: &str = "kind-up";
@@ -245,60 +245,79 @@ impl Cluster {
             .collect())
     }
 
-    /// Returns the applications of Argo CD, by name.
+    /// Returns the addresses of services with node ports, on `host`; where `published` says which
+    /// ports can be reached there, those alone.
     ///
     /// # Errors
     ///
     /// Fails when the API does not answer.
-    pub(crate) async fn applications(&self) -> anyhow::Result<Vec<Application>> {
-        let mut found: Vec<Application> = self
-            .list("argoproj.io/v1alpha1", "Application")
-            .await?
-            .iter()
-            .map(application)
-            .collect();
-        found.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(found)
-    }
-
-    /// Returns the addresses of services with node ports, on `host`.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the API does not answer.
-    pub(crate) async fn addresses(&self, host: &str) -> anyhow::Result<Vec<Address>> {
+    pub(crate) async fn addresses(
+        &self,
+        host: &str,
+        published: Option<&[u16]>,
+    ) -> anyhow::Result<Vec<Address>> {
         let services = self.list("v1", "Service").await?;
         let mut found = Vec::new();
         for service in &services {
-            for port in service
-                .pointer("/spec/ports")
-                .and_then(Value::as_array)
-                .into_iter()
-                .flatten()
-            {
-                let Some(node_port) = port
-                    .get("nodePort")
-                    .and_then(Value::as_u64)
-                    .filter(|it| *it > 0)
-                else {
+            let ports = service.pointer("/spec/ports").and_then(Value::as_array);
+            for port in ports.into_iter().flatten() {
+                let node_port = port.get("nodePort").and_then(Value::as_u64);
+                let Some(node_port) = node_port.and_then(|it| u16::try_from(it).ok()) else {
                     continue;
                 };
+                if node_port == 0 || published.is_some_and(|it| !it.contains(&node_port)) {
+                    continue;
+                }
                 let name = text(port, "/name");
                 let tls = name == "https" || port.get("port").and_then(Value::as_u64) == Some(443);
+                let scheme = if tls { "https" } else { "http" };
                 found.push(Address {
                     name: format!(
                         "{}/{}",
                         text(service, "/metadata/namespace"),
                         text(service, "/metadata/name")
                     ),
-                    url: format!(
-                        "{}://{host}:{node_port}",
-                        if tls { "https" } else { "http" }
-                    ),
+                    url: format!("{scheme}://{host}:{node_port}"),
                 });
             }
         }
         Ok(found)
+    }
+
+    /// Returns the address of a node, for who is not on it.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the API does not answer.
+    pub(crate) async fn node_address(&self) -> anyhow::Result<Option<String>> {
+        let nodes = self.list("v1", "Node").await?;
+        let addresses = |kind: &str| {
+            let all = nodes.iter().flat_map(|it| {
+                let listed = it.pointer("/status/addresses").and_then(Value::as_array);
+                listed.into_iter().flatten()
+            });
+            let mut of_kind = all.filter(|it| text(it, "/type") == kind);
+            of_kind.next().map(|it| text(it, "/address"))
+        };
+        Ok(addresses("ExternalIP").or_else(|| addresses("InternalIP")))
+    }
+
+    /// Deletes the object of the kind and name of `like`. Returns whether it was there.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the API does not answer, or refuses.
+    pub(crate) async fn delete(&self, like: &Value, namespace: &str) -> anyhow::Result<bool> {
+        if self.find(like, namespace).await?.is_none() {
+            return Ok(false);
+        }
+        let (kind, name) = (text(like, "/kind"), text(like, "/metadata/name"));
+        let (resource, scope) = self.kind(&text(like, "/apiVersion"), &kind).await?;
+        self.api(&resource, &scope, namespace)
+            .delete(&name, &DeleteParams::default())
+            .await
+            .with_context(|| format!("cannot delete {kind} {name}"))?;
+        Ok(true)
     }
 }
 
@@ -354,7 +373,8 @@ pub(crate) fn text(value: &Value, pointer: &str) -> String {
         .to_owned()
 }
 
-fn conditions(value: &Value) -> impl Iterator<Item = &Value> {
+/// Returns the conditions in the status of an object.
+pub(crate) fn conditions(value: &Value) -> impl Iterator<Item = &Value> {
     value
         .pointer("/status/conditions")
         .and_then(Value::as_array)
@@ -362,39 +382,8 @@ fn conditions(value: &Value) -> impl Iterator<Item = &Value> {
         .flatten()
 }
 
-/// Returns what matters of an application.
-pub(crate) fn application(value: &Value) -> Application {
-    let or = |text: String, other: &str| {
-        if text.is_empty() {
-            other.to_owned()
-        } else {
-            text
-        }
-    };
-    let mut cause = conditions(value)
-        .find(|it| text(it, "/type").ends_with("Error"))
-        .map(|it| format!("{}: {}", text(it, "/type"), text(it, "/message")))
-        .unwrap_or_default();
-    let phase = text(value, "/status/operationState/phase");
-    if cause.is_empty() && matches!(phase.as_str(), "Failed" | "Error") {
-        cause = format!(
-            "sync failed: {}",
-            text(value, "/status/operationState/message")
-        );
-    }
-    Application {
-        name: text(value, "/metadata/name"),
-        sync: or(text(value, "/status/sync/status"), "Unknown"),
-        health: or(text(value, "/status/health/status"), "Unknown"),
-        revision: text(value, "/status/sync/revision"),
-        cause,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -408,16 +397,5 @@ mod tests {
             cause("\"horizontal-pod-autoscaler\" using apps/v1")
         ]));
         assert!(!only_ours(&[]), "a conflict without causes is nobody's");
-    }
-
-    #[test]
-    fn an_application_that_cannot_compare_says_why() {
-        let value = json!({"metadata": {"name": "a"}, "status": {"conditions": [{"type": "ComparisonError", "message": "no such path"}]}});
-        let found = application(&value);
-        assert_eq!(found.cause, "ComparisonError: no such path");
-        assert_eq!(
-            (found.sync.as_str(), found.is_settled()),
-            ("Unknown", false)
-        );
     }
 }

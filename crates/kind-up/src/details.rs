@@ -118,6 +118,9 @@ pub struct Application {
     /// What is wrong, when something is.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub cause: String,
+    /// Whether it will not become well by itself.
+    #[serde(skip)]
+    pub hopeless: bool,
 }
 
 impl Application {

@@ -44,9 +44,6 @@ pub(crate) fn start(
     config: &Config,
     context: &str,
 ) -> anyhow::Result<(Server, Started)> {
-    state
-        .create()
-        .with_context(|| format!("cannot make `{}`", state.folder().display()))?;
     let wanted = serde_json::to_vec_pretty(config)?;
     let changed = std::fs::read(state.config()).ok().as_deref() != Some(wanted.as_slice());
     if changed {
@@ -131,7 +128,7 @@ fn answering(state: &State) -> anyhow::Result<Option<Server>> {
     Ok(None)
 }
 
-/// Ends the stand-in and removes its files. Returns whether there was any.
+/// Ends the stand-in and what it left running. Returns whether there was any.
 ///
 /// # Errors
 ///
@@ -159,13 +156,7 @@ pub(crate) fn stop(state: &State) -> anyhow::Result<bool> {
         }
     }
     state.end_orphans();
-    match std::fs::remove_dir_all(state.folder()) {
-        Ok(()) => Ok(was_there),
-        Err(err) if err.kind() == std::io::ErrorKind::NotFound => Ok(false),
-        Err(err) => {
-            Err(err).with_context(|| format!("cannot remove `{}`", state.folder().display()))
-        }
-    }
+    Ok(was_there)
 }
 
 /// The lock outlives the file that says where the server is, by as long as its pods take to end.

@@ -33,12 +33,49 @@ pub(crate) fn credentials(source: &GitCredentials) -> Result<Option<Credentials>
         .or_else(|| config::env("GITHUB_USER"))
         .filter(|it| !it.is_empty());
     let token = match &source.token_file {
+        Some(path) if path.as_os_str() == "-" => Some(of_standard_input()?),
         Some(path) => Some(Secret::from_file(path)?),
         None => Secret::from_env("GITHUB_TOKEN"),
     };
-    Ok(user
-        .zip(token)
-        .map(|(user, token)| Credentials { user, token }))
+    match (user, token) {
+        (Some(user), Some(token)) => Ok(Some(Credentials { user, token })),
+        // Half of them is a slip where both were meant; a variable alone may be there for others.
+        (None, Some(_)) if source.token_file.is_some() => Err(Failure::usage(
+            "there is a Git token, and nobody says whose it is",
+        )
+        .hint("name the user: `--username`, `git_credentials.username` or GITHUB_USER")),
+        (Some(_), None) if source.username.is_some() => Err(Failure::usage(
+            "there is a Git user without a token",
+        )
+        .hint("name its file: `--token-file FILE` (`-` for standard input), or set GITHUB_TOKEN")),
+        _ => Ok(None),
+    }
+}
+
+/// The longest token that is read.
+const LONGEST: u64 = 64 << 10;
+
+fn of_standard_input() -> Result<Secret, Failure> {
+    use std::io::{IsTerminal as _, Read as _};
+
+    let stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        return Err(
+            Failure::usage("a token is not read from a terminal, where it can be seen")
+                .hint("pipe it in: `pass show github | kind-up --token-file -`"),
+        );
+    }
+    let mut text = zeroize::Zeroizing::new(String::new());
+    stdin
+        .lock()
+        .take(LONGEST)
+        .read_to_string(&mut text)
+        .map_err(|err| Failure::usage(format!("cannot read the token: {err}")))?;
+    let value = text.trim_end_matches(['\r', '\n']);
+    if value.is_empty() {
+        return Err(Failure::usage("standard input holds no token"));
+    }
+    Ok(Secret::new(value.to_owned()))
 }
 
 fn of_env_file(path: &Path) -> Result<Credentials, Failure> {

@@ -10,8 +10,8 @@ use autoscaleops_core::{Failure, failure, stop};
 
 use crate::details::Phase;
 
-/// What a step does. It gets the time that is left.
-pub(crate) type Work<'a> = Box<dyn FnOnce(Duration) -> anyhow::Result<()> + Send + 'a>;
+/// What a step does. It gets the time that is left, and says in a few words what it did.
+pub(crate) type Work<'a> = Box<dyn FnOnce(Duration) -> anyhow::Result<String> + Send + 'a>;
 
 /// One step.
 pub(crate) struct Step<'a> {
@@ -25,7 +25,7 @@ impl<'a> Step<'a> {
     pub(crate) fn new(
         name: &'static str,
         after: &'static [&'static str],
-        work: impl FnOnce(Duration) -> anyhow::Result<()> + Send + 'a,
+        work: impl FnOnce(Duration) -> anyhow::Result<String> + Send + 'a,
     ) -> Self {
         Self {
             name,
@@ -37,7 +37,7 @@ impl<'a> Step<'a> {
     /// Returns the same step with other work, for a bring-up on paper.
     pub(crate) fn with(
         self,
-        work: impl FnOnce(Duration) -> anyhow::Result<()> + Send + 'a,
+        work: impl FnOnce(Duration) -> anyhow::Result<String> + Send + 'a,
     ) -> Self {
         Self::new(self.name, self.after, work)
     }
@@ -100,6 +100,7 @@ pub(crate) fn run(
                 }
                 let begin = started.elapsed();
                 say(&format!("{} …", step.name));
+                tracing::debug!("the phase `{}` begins", step.name);
                 let left = timeout.saturating_sub(begin);
                 let result = if stop::requested() {
                     Err(anyhow::anyhow!("interrupted before `{}`", step.name))
@@ -115,10 +116,11 @@ pub(crate) fn run(
                     start_ms: millis(begin),
                     elapsed_ms: millis(end.saturating_sub(begin)),
                     after: step.after.iter().map(|it| (*it).to_owned()).collect(),
-                    ..Phase::default()
+                    critical: false,
+                    note: result.as_ref().cloned().unwrap_or_default(),
                 });
                 let progress = match result {
-                    Ok(()) => {
+                    Ok(_) => {
                         say(&format!(
                             "{} done in {:.1} s",
                             step.name,
@@ -256,10 +258,14 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(30);
 
-    fn sleep(ms: u64) -> impl FnOnce(Duration) -> anyhow::Result<()> + Send {
+    fn done() -> anyhow::Result<String> {
+        Ok(String::new())
+    }
+
+    fn sleep(ms: u64) -> impl FnOnce(Duration) -> anyhow::Result<String> + Send {
         move |_| {
             std::thread::sleep(Duration::from_millis(ms));
-            Ok(())
+            done()
         }
     }
 
@@ -271,7 +277,7 @@ mod tests {
             move |_: Duration| {
                 std::thread::sleep(Duration::from_millis(10));
                 order.lock().unwrap().push(name);
-                Ok(())
+                done()
             }
         };
         let steps = vec![
@@ -311,10 +317,10 @@ mod tests {
     fn one_phase_brings_what_it_needs_and_no_more() {
         let steps = || {
             vec![
-                Step::new("a", &[], |_| Ok(())),
-                Step::new("b", &["a"], |_| Ok(())),
-                Step::new("c", &["b"], |_| Ok(())),
-                Step::new("d", &["a"], |_| Ok(())),
+                Step::new("a", &[], |_| done()),
+                Step::new("b", &["a"], |_| done()),
+                Step::new("c", &["b"], |_| done()),
+                Step::new("d", &["a"], |_| done()),
             ]
         };
         let names: Vec<&str> = only(steps(), "c")
@@ -340,11 +346,11 @@ mod tests {
             Step::new("one", &[], |_| anyhow::bail!("no cluster")),
             Step::new("two", &["one"], |_| {
                 begun.fetch_add(1, Ordering::SeqCst);
-                Ok(())
+                done()
             }),
             Step::new("three", &["two"], |_| {
                 begun.fetch_add(1, Ordering::SeqCst);
-                Ok(())
+                done()
             }),
         ];
         let (_, result) = run(steps, LONG, &|_| {});
@@ -361,7 +367,7 @@ mod tests {
             Step::new("one", &[], sleep(60)),
             Step::new("two", &["one"], |left| {
                 assert!(left < Duration::from_millis(250), "{left:?}");
-                Ok(())
+                done()
             }),
         ];
         run(steps, Duration::from_millis(300), &|_| {}).1.unwrap();

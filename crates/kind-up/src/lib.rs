@@ -16,6 +16,8 @@ use autoscaleops_rehearsal::State;
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 
+mod applications;
+mod checks;
 mod cluster;
 mod details;
 mod embedded;
@@ -40,7 +42,7 @@ mod up;
 pub use details::{Details, Phase};
 pub use settings::{Provider, Settings};
 
-use crate::run::Run;
+use crate::{run::Run, settings::GitCredentials};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -104,6 +106,15 @@ struct Flags {
         value_name = "FILE"
     )]
     kubeconfig_file: Option<PathBuf>,
+    /// File with GITHUB_USER= and GITHUB_TOKEN= lines, for Image Updater: parsed, never sourced
+    #[arg(long, global = true, value_name = "FILE", conflicts_with_all = ["token_file", "username"])]
+    env_file: Option<PathBuf>,
+    /// File that holds the Git token, - for standard input
+    #[arg(long, global = true, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// User that the Git token belongs to
+    #[arg(long, global = true, value_name = "NAME")]
+    username: Option<String>,
     /// Delete a cluster that differs from the configuration, and make it anew
     #[arg(long, global = true)]
     recreate: bool,
@@ -119,6 +130,27 @@ struct Flags {
     /// Answer yes to every question
     #[arg(long, global = true)]
     yes: bool,
+}
+
+impl Flags {
+    /// Puts the files that were named here in the place of those of the configuration.
+    fn git_credentials(&self, settings: &mut GitCredentials) {
+        let here = |it: &PathBuf| {
+            let is_input = it.as_os_str() == "-";
+            let absolute = || std::path::absolute(it).unwrap_or_else(|_| it.clone());
+            if is_input { it.clone() } else { absolute() }
+        };
+        if let Some(path) = &self.env_file {
+            settings.env_file = Some(here(path));
+        }
+        if let Some(path) = &self.token_file {
+            settings.env_file = None;
+            settings.token_file = Some(here(path));
+        }
+        if let Some(name) = &self.username {
+            settings.username = Some(name.clone());
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -261,6 +293,7 @@ impl Cli {
         } else {
             settings.manifests.clone_from(&flags.manifests);
         }
+        flags.git_credentials(&mut settings.git_credentials);
         let state = State::new(embedded::state_folder(
             settings.state_dir.as_deref(),
             &settings.cluster,

@@ -1,20 +1,20 @@
 //! What each command does once the configuration is read.
 
-use std::{path::PathBuf, time::Duration};
+use std::{fs::File, path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 use autoscaleops_core::{
     Console, Failure, Finding, Level, Report, Subject, Verdict,
     cluster::{ClusterArgs, block_on},
-    stop, text,
+    failure, stop, text,
 };
 use autoscaleops_rehearsal::State;
 
 use crate::{
-    Cli,
+    Cli, applications, checks,
     cluster::Cluster,
     details::{Details, Step},
-    embedded, existing, kind,
+    embedded, existing, kind, lock,
     platform::{logins, versions::Versions},
     settings::{Provider, Settings},
     spec::Spec,
@@ -91,28 +91,82 @@ impl Run {
             Provider::Embedded => "kind-up up --provider embedded",
             _ => "kind-up up",
         };
-        Failure::unavailable(
-            "cluster",
-            format!("there is no cluster `{}`", self.settings.cluster),
-        )
-        .hint(command)
+        let name = &self.settings.cluster;
+        let is_resting = self.settings.provider == Provider::Embedded
+            && self.state.folder().join("journal.jsonl").exists();
+        let message = if is_resting {
+            format!("the stand-in `{name}` does not run; what was in it is kept")
+        } else {
+            format!("there is no cluster `{name}`")
+        };
+        Failure::unavailable("cluster", message).hint(command)
     }
 
     pub(crate) fn status(&self) -> anyhow::Result<Report<Details>> {
+        self.assert_named()?;
         if !self.is_up()? {
             return Err(self.not_up().into());
         }
         let mut details = self.details();
-        details.kubeconfig = Some(self.state.kubeconfig().display().to_string());
+        if self.settings.provider != Provider::Existing {
+            details.kubeconfig = Some(self.state.kubeconfig().display().to_string());
+        }
         let looked: anyhow::Result<()> = block_on(async {
             let cluster = Cluster::connect(&self.access()).await?;
-            details.nodes = cluster.nodes().await?;
-            details.applications = cluster.applications().await?;
-            details.addresses = cluster.addresses("127.0.0.1").await?;
-            Ok(())
+            self.look(&cluster, &mut details).await
         })?;
-        looked.context("the cluster does not answer")?;
+        looked.map_err(|err| match failure::of(&err) {
+            Some(_) => err,
+            None => err.context(
+                Failure::unavailable("cluster", "the cluster does not answer").hint(
+                    "`kind-up up` starts what has stopped; `kind-up doctor` looks at the machine",
+                ),
+            ),
+        })?;
         Ok(self.judged(details))
+    }
+
+    /// Looks at nodes, applications and addresses.
+    pub(crate) async fn look(
+        &self,
+        cluster: &Cluster,
+        details: &mut Details,
+    ) -> anyhow::Result<()> {
+        details.nodes = cluster.nodes().await?;
+        details.applications = applications::look(cluster).await?;
+        let local = || "127.0.0.1".to_owned();
+        let (host, published) = match self.settings.provider {
+            Provider::Embedded => (local(), None),
+            Provider::Existing => (cluster.node_address().await?.unwrap_or_else(local), None),
+            Provider::Kind => {
+                let ports: Vec<u16> = self.settings.ports.iter().map(|it| it.port).collect();
+                let address = &self.settings.kind.listen_address;
+                let is_any = matches!(address.as_str(), "0.0.0.0" | "::");
+                let host = if is_any { local() } else { address.clone() };
+                (host, Some(ports))
+            }
+        };
+        details.addresses = cluster.addresses(&host, published.as_deref()).await?;
+        Ok(())
+    }
+
+    /// Refuses a cluster of the user's that was not named.
+    fn assert_named(&self) -> Result<(), Failure> {
+        if self.settings.provider != Provider::Existing || self.access.context.is_some() {
+            return Ok(());
+        }
+        let refusal = "`--provider existing` needs `--context NAME`: the current context can be the wrong one";
+        Err(Failure::usage(refusal).hint("`kubectl config get-contexts` lists them"))
+    }
+
+    /// Returns the name of the cluster of the user's.
+    ///
+    /// # Errors
+    ///
+    /// Fails when none was named.
+    pub(crate) fn named(&self) -> Result<&str, Failure> {
+        self.assert_named()?;
+        Ok(self.access.context.as_deref().unwrap_or_default())
     }
 
     /// Returns the report on a cluster: it passes when its nodes are ready and its applications healthy.
@@ -146,9 +200,10 @@ impl Run {
     }
 
     pub(crate) fn watch(&self, console: &mut Console) -> anyhow::Result<Report<Details>> {
+        // What cannot be looked at now is an error; what cannot be looked at later may come back.
+        let mut report = self.status()?;
         let mut last = None;
         loop {
-            let mut report = self.status()?;
             if last.as_ref() != Some(&report.details) {
                 last = Some(report.details.clone());
                 console.emit::<Cli>(&mut report)?;
@@ -156,10 +211,31 @@ impl Run {
             if stop::wait(Duration::from_secs(1)) {
                 return Ok(report.emitted());
             }
+            match self.status() {
+                Ok(looked) => report = looked,
+                Err(err) => {
+                    if last.take().is_some() {
+                        console.warn(&format!("{err}; looking again until it answers"));
+                    }
+                    while !stop::wait(Duration::from_secs(1)) {
+                        if let Ok(looked) = self.status() {
+                            report = looked;
+                            break;
+                        }
+                    }
+                }
+            }
         }
     }
 
     pub(crate) fn down(&self, console: &mut Console) -> anyhow::Result<Report<Details>> {
+        if self.settings.provider == Provider::Existing {
+            let refusal =
+                Failure::usage("a cluster that kind-up did not make is not kind-up's to delete");
+            return Err(refusal
+                .hint("delete the root Application: `kubectl -n argocd delete application root`")
+                .into());
+        }
         if !self.yes && console.draws() {
             confirm(
                 console,
@@ -169,20 +245,19 @@ impl Run {
                 ),
             )?;
         }
+        // Before anything is ended: a folder that is not kind-up's is not kind-up's to remove.
+        let _alone = if self.is_claimed()? {
+            Some(self.alone(console)?)
+        } else {
+            None
+        };
         let was_there = match self.settings.provider {
             Provider::Embedded => embedded::stop(&self.state)?,
-            Provider::Kind => self.down_kind()?,
-            Provider::Existing => {
-                let refusal = Failure::usage(
-                    "a cluster that kind-up did not make is not kind-up's to delete",
-                );
-                return Err(refusal
-                    .hint(
-                        "delete the root Application: `kubectl -n argocd delete application root`",
-                    )
-                    .into());
-            }
+            _ => self.down_kind(console)?,
         };
+        self.state
+            .remove()
+            .with_context(|| format!("cannot remove `{}`", self.state.folder().display()))?;
         let summary = if was_there {
             format!("{} is deleted", self.settings.cluster)
         } else {
@@ -193,15 +268,36 @@ impl Run {
             .output("deleted", was_there))
     }
 
-    fn down_kind(&self) -> anyhow::Result<bool> {
+    /// Holds off every other run on this cluster until the returned file is dropped.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the folder of the state is somebody else's or cannot be written, or another run
+    /// does not end.
+    pub(crate) fn alone(&self, console: &Console) -> anyhow::Result<File> {
+        self.is_claimed()?;
+        self.state
+            .create()
+            .with_context(|| format!("cannot make `{}`", self.state.folder().display()))?;
+        lock::alone(self.state.folder(), self.settings.timeout.0, console)
+    }
+
+    fn is_claimed(&self) -> Result<bool, Failure> {
+        self.state.is_claimed().map_err(|err| {
+            Failure::usage(format!("the folder of the state cannot be used: {err}"))
+                .hint("choose another one with `--state-dir`")
+        })
+    }
+
+    fn down_kind(&self, console: &Console) -> anyhow::Result<bool> {
         let name = &self.settings.cluster;
+        let making = kind::creation::Creation::of(&self.spec()?);
+        making.wait(self.settings.timeout.0, || {
+            console.note("the `kind` of an earlier run still makes this cluster; waiting for it");
+        })?;
         let was_there = kind::program::exists(name)?;
         if was_there {
             kind::program::delete(name, &self.state.kubeconfig())?;
-        }
-        // What is left of it must not be taken for a cluster.
-        for file in ["kubeconfig", "kind.yaml"] {
-            let _ = std::fs::remove_file(self.state.folder().join(file));
         }
         Ok(was_there)
     }
@@ -212,7 +308,7 @@ impl Run {
         let (steps, drift) = match self.settings.provider {
             Provider::Embedded => (vec![self.plan_embedded()?], Vec::new()),
             Provider::Existing => (existing::plan(&self.spec()?)?, Vec::new()),
-            Provider::Kind => kind::up::plan(&self.spec()?)?,
+            Provider::Kind => kind::inventory::plan(&self.spec()?)?,
         };
         let verdict = if drift.is_empty() {
             Verdict::Pass
@@ -255,11 +351,14 @@ impl Run {
         let mut details = self.details();
         details.checks = match self.settings.provider {
             Provider::Kind => {
-                let there = kind::up::Existing::look(&spec).unwrap_or_default();
+                let there = kind::inventory::Existing::look(&spec).unwrap_or_default();
                 kind::up::preflight(&spec, &versions, &there)
             }
-            Provider::Embedded => kind::doctor::ports(&spec),
-            Provider::Existing => Vec::new(),
+            Provider::Embedded => checks::embedded(&spec, &self.settings),
+            Provider::Existing => {
+                self.assert_named()?;
+                checks::existing(&spec.access)?
+            }
         };
         let count = |outcome: &str| {
             details
@@ -299,6 +398,7 @@ impl Run {
 
     /// Reads the passwords, and puts them nowhere but on the screen.
     pub(crate) fn credentials(&self) -> anyhow::Result<Report<Details>> {
+        self.assert_named()?;
         if !self.is_up()? {
             return Err(self.not_up().into());
         }

@@ -77,7 +77,7 @@ impl Default for Kind {
 pub struct GitCredentials {
     /// A file with `GITHUB_USER=` and `GITHUB_TOKEN=` lines. It must be readable by its owner alone.
     pub env_file: Option<PathBuf>,
-    /// A file that holds the token and nothing else.
+    /// A file that holds the token and nothing else; `-` for standard input.
     pub token_file: Option<PathBuf>,
     /// The user that belongs to the token.
     pub username: Option<String>,

@@ -69,7 +69,10 @@ impl Spec {
             ports: settings.ports.clone(),
             git_credentials: GitCredentials {
                 env_file: settings.git_credentials.env_file.as_ref().map(joined),
-                token_file: settings.git_credentials.token_file.as_ref().map(joined),
+                token_file: settings.git_credentials.token_file.as_ref().map(|it| {
+                    let is_input = it.as_os_str() == "-";
+                    if is_input { it.clone() } else { joined(it) }
+                }),
                 username: settings.git_credentials.username.clone(),
             },
             versions: given(&settings.versions),

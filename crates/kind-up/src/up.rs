@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
-use autoscaleops_core::{Console, Failure, Report, Verdict, cluster::block_on, stop, text};
+use autoscaleops_core::{Console, Failure, Report, Verdict, cluster::block_on, text};
 
 use crate::{
     Provider,
-    cluster::{Applied, Cluster},
+    applications::{self, End, Wait},
+    cluster::Cluster,
     details::{Application, Details, Phase},
     embedded::{self, Started},
     existing,
@@ -15,12 +15,10 @@ use crate::{
         self,
         up::{Options, Outcome},
     },
-    lock, manifest,
+    manifest,
+    platform::apply::Tally,
     run::{Run, confirm, drift_summary},
 };
-
-/// How often what is waited for is looked at.
-const LOOK: Duration = Duration::from_millis(250);
 
 /// Keeps the times of phases that follow one another.
 struct Timer {
@@ -66,34 +64,25 @@ impl Timer {
 /// Fails when something outside is missing or refuses.
 pub(crate) fn up(run: &Run, console: &mut Console, wait: bool) -> anyhow::Result<Report<Details>> {
     let options = Options {
+        timings: run.timings,
         recreate: run.recreate,
         force_conflicts: run.force_conflicts,
         only: run.only.clone(),
     };
-    let alone = || {
-        run.state
-            .create()
-            .with_context(|| format!("cannot make `{}`", run.state.folder().display()))?;
-        lock::alone(run.state.folder(), run.settings.timeout.0, console)
-    };
     match run.settings.provider {
         Provider::Embedded => {
-            let _alone = alone()?;
-            embedded(run, console, run.timings, wait)
+            let until = Phases::of(run.only.as_deref(), wait)?;
+            let _alone = run.alone(console)?;
+            embedded(run, console, until)
         }
         Provider::Kind => {
             let spec = run.spec()?;
-            let _alone = alone()?;
+            let _alone = run.alone(console)?;
             let outcome = kind::up::up(&spec, &options, console)?;
             on_cluster(run, console, outcome)
         }
         Provider::Existing => {
-            let Some(context) = &run.access.context else {
-                let refusal = "`--provider existing` needs `--context NAME`: the current context can be the wrong one";
-                return Err(Failure::usage(refusal)
-                    .hint("`kubectl config get-contexts` lists them")
-                    .into());
-            };
+            let context = run.named()?;
             if !run.yes {
                 confirm(
                     console,
@@ -102,6 +91,29 @@ pub(crate) fn up(run: &Run, console: &mut Console, wait: bool) -> anyhow::Result
             }
             let outcome = existing::up(&run.spec()?, &options, console)?;
             on_cluster(run, console, outcome)
+        }
+    }
+}
+
+/// How far a bring-up of the stand-in goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Phases {
+    StandIn,
+    Manifests,
+    Applications,
+}
+
+impl Phases {
+    fn of(only: Option<&str>, wait: bool) -> Result<Self, Failure> {
+        match only {
+            None if wait => Ok(Self::Applications),
+            None | Some("manifests") => Ok(Self::Manifests),
+            Some("stand-in") => Ok(Self::StandIn),
+            Some("applications") => Ok(Self::Applications),
+            Some(name) => Err(
+                Failure::usage(format!("the stand-in has no phase `{name}`"))
+                    .hint("phases: stand-in, manifests, applications"),
+            ),
         }
     }
 }
@@ -129,21 +141,43 @@ fn on_cluster(run: &Run, console: &Console, outcome: Outcome) -> anyhow::Result<
         .iter()
         .map(|it| it.start_ms + it.elapsed_ms)
         .max();
-    let mut report = run.status()?;
+    let mut report = match &run.only {
+        None => run.status()?,
+        // What was asked for may be less than a cluster that answers.
+        Some(name) => Report::new(
+            Verdict::Pass,
+            format!("{}: the phase `{name}` is done", run.settings.cluster),
+            run.details(),
+        )
+        .subject(run.subject()),
+    };
     if run.timings {
         report.details.phases = outcome.phases;
     }
+    let report = undecided_when_late(run, report, outcome.end);
     Ok(report
         .output("changed", outcome.changed)
         .output("elapsed_ms", elapsed.unwrap_or(0)))
 }
 
-fn embedded(
-    run: &Run,
-    console: &mut Console,
-    timings: bool,
-    wait: bool,
-) -> anyhow::Result<Report<Details>> {
+/// Returns the report of a wait whose time was over: where nothing is known to be wrong, nobody
+/// knows whether it will be well.
+fn undecided_when_late(run: &Run, mut report: Report<Details>, end: End) -> Report<Details> {
+    let unexplained = |it: &Application| it.is_settled() || it.cause.is_empty();
+    if end == End::Late
+        && report.verdict == Verdict::Fail
+        && report.details.applications.iter().all(unexplained)
+    {
+        report.verdict = Verdict::Undecided;
+        report.summary = format!(
+            "{}; the time of {} was over",
+            report.summary, run.settings.timeout
+        );
+    }
+    report
+}
+
+fn embedded(run: &Run, console: &mut Console, until: Phases) -> anyhow::Result<Report<Details>> {
     let deadline = Instant::now() + run.settings.timeout.0;
     let mut timer = Timer {
         start: Instant::now(),
@@ -173,120 +207,44 @@ fn embedded(
     details.kubeconfig = Some(run.state.kubeconfig().display().to_string());
     let outcome: anyhow::Result<End> = block_on(async {
         let cluster = Cluster::connect(&run.access()).await?;
-        let began = Instant::now();
-        for manifest in &manifests {
-            changed |= cluster
-                .apply(manifest, "default", run.force_conflicts)
-                .await?
-                != Applied::Unchanged;
+        if until >= Phases::Manifests {
+            let (began, mut tally) = (Instant::now(), Tally::default());
+            for manifest in &manifests {
+                let force = run.force_conflicts;
+                tally.note(cluster.apply(manifest, "default", force).await?);
+            }
+            changed |= tally.has_changed();
+            timer.record("manifests", began, tally.to_string());
         }
-        timer.record(
-            "manifests",
-            began,
-            text::count(manifests.len() as u128, "object"),
-        );
-        let began = Instant::now();
-        let end = if wait {
-            settle(&cluster, console, deadline, &mut details).await?
-        } else {
-            End::Settled
-        };
-        timer.record(
-            "applications",
-            began,
-            text::count(details.applications.len() as u128, "application"),
-        );
-        details.nodes = cluster.nodes().await?;
-        details.applications = cluster.applications().await?;
-        details.addresses = cluster.addresses("127.0.0.1").await?;
+        let mut end = End::Settled;
+        if until >= Phases::Applications {
+            let began = Instant::now();
+            let wait = Wait {
+                look: Duration::from_millis(250),
+                patience: Duration::from_secs(15),
+                expects_some: manifests.iter().any(|it| it["kind"] == "Application"),
+            };
+            let spinner = console.spinner("waiting for the applications");
+            let left = deadline.saturating_duration_since(began);
+            let settled = applications::settle(&cluster, wait, left, &|it| spinner.say(it)).await?;
+            end = settled.0;
+            let count = text::count(settled.1.len() as u128, "application");
+            timer.record("applications", began, count);
+        }
+        run.look(&cluster, &mut details).await?;
         Ok(end)
     })?;
     let end = outcome?;
     let elapsed = timer.start.elapsed();
-    if timings {
+    if run.timings {
         details.phases = timer.phases;
     }
     let mut report = run.judged(details).output("changed", changed).output(
         "elapsed_ms",
         u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
     );
-    if !wait && report.verdict == Verdict::Fail {
+    if until < Phases::Applications && report.verdict == Verdict::Fail {
         report.verdict = Verdict::Pass;
-    } else if end == End::Late
-        && report.verdict == Verdict::Fail
-        && report
-            .details
-            .applications
-            .iter()
-            .all(|it| it.cause.is_empty())
-    {
-        report.verdict = Verdict::Undecided;
-        report.summary = format!(
-            "{}; the time of {} was over",
-            report.summary, run.settings.timeout
-        );
     }
-    Ok(report)
-}
-
-/// How the wait for the applications ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    /// All are synced and healthy.
-    Settled,
-    /// One will not become so by itself.
-    Hopeless,
-    /// The time was over, or a stop was asked for.
-    Late,
-}
-
-/// Waits until every application is synced and healthy. A cause
-/// that time does not cure ends the wait early.
-async fn settle(
-    cluster: &Cluster,
-    console: &Console,
-    deadline: Instant,
-    details: &mut Details,
-) -> anyhow::Result<End> {
-    let spinner = console.spinner("waiting for the applications");
-    let mut hopeless_since: Option<Instant> = None;
-    loop {
-        let applications = cluster.applications().await?;
-        let waiting: Vec<&Application> =
-            applications.iter().filter(|it| !it.is_settled()).collect();
-        spinner.say(&format!("waiting for {}", names(&waiting)));
-        let done = waiting.is_empty();
-        let hopeless = waiting.iter().any(|it| is_hopeless(it));
-        details.applications = applications;
-        if done {
-            return Ok(End::Settled);
-        }
-        if hopeless {
-            // Given a moment: a kind may be defined by another application that comes just now.
-            if hopeless_since.get_or_insert_with(Instant::now).elapsed() > Duration::from_secs(15) {
-                return Ok(End::Hopeless);
-            }
-        } else {
-            hopeless_since = None;
-        }
-        if Instant::now() >= deadline || stop::requested() {
-            return Ok(End::Late);
-        }
-        tokio::time::sleep(LOOK).await;
-    }
-}
-
-pub(crate) fn is_hopeless(application: &Application) -> bool {
-    application.health == "Degraded"
-        || application.cause.starts_with("ComparisonError")
-        || application.cause.starts_with("InvalidSpecError")
-}
-
-fn names(applications: &[&Application]) -> String {
-    let listed: Vec<String> = applications
-        .iter()
-        .take(4)
-        .map(|it| format!("{} ({}, {})", it.name, it.sync, it.health))
-        .collect();
-    listed.join(", ")
+    Ok(undecided_when_late(run, report, end))
 }

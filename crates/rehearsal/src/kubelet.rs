@@ -174,6 +174,9 @@ impl Kubelet {
             if let Some(message) = container.reap() {
                 self.event(&names, "Warning", "BackOff", &message);
             }
+            if container.kill_at.is_some_and(|it| now >= it) {
+                container.signal(Signal::KILL);
+            }
         }
         if let Some(ending) = &mut pod.ending {
             if now >= ending.term_at && !ending.termed {
@@ -192,7 +195,6 @@ impl Kubelet {
                 .all(|it| !matches!(it.state, State::Running { .. }));
         }
         let policy = pod.policy.clone();
-        let ports = pod.ports.clone();
         for index in 0..pod.containers.len() {
             let may_start = pod.containers[..index]
                 .iter()
@@ -222,9 +224,12 @@ impl Kubelet {
                 && may_start
                 && *until <= now
             {
-                self.start(uid, &names, container, &ports);
+                if container.run > 0 {
+                    renew_ports(&container.spec, &mut pod.ports);
+                }
+                self.start(uid, &names, container, &pod.ports);
             }
-            self.probe(uid, container, &ports);
+            self.probe(uid, container, &pod.ports);
         }
         pod.phase = pod.phase_now();
         false
@@ -310,5 +315,19 @@ impl Kubelet {
             container.signal(Signal::KILL);
         }
         self.pods.clear();
+    }
+}
+
+/// Gives a container that starts again another port of this machine where somebody has taken its own
+/// meanwhile.
+fn renew_ports(container: &Value, ports: &mut BTreeMap<u16, u16>) {
+    for port in list(container, "/ports") {
+        let inside = number(port, "/containerPort").and_then(|it| u16::try_from(it).ok());
+        if let Some(outside) = inside.and_then(|it| ports.get_mut(&it))
+            && !probe::is_free(*outside)
+            && let Some(free) = probe::free_port()
+        {
+            *outside = free;
+        }
     }
 }

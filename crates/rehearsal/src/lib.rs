@@ -74,6 +74,9 @@ pub struct Server {
     pub version: String,
 }
 
+/// Files of which one at least is in every folder of a cluster.
+const MARKS: [&str; 3] = ["up.lock", "lock", "journal.jsonl"];
+
 /// The files of a stand-in.
 #[derive(Debug, Clone)]
 pub struct State {
@@ -119,6 +122,44 @@ impl State {
             .recursive(true)
             .mode(0o700)
             .create(&self.folder)
+    }
+
+    /// Returns whether the folder is that of a cluster, and not merely one that nobody uses yet.
+    ///
+    /// # Errors
+    ///
+    /// Fails on a folder that is somebody else's: files are in it, and none is a mark of ours.
+    pub fn is_claimed(&self) -> io::Result<bool> {
+        let mut entries = match std::fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(err) => return Err(err),
+        };
+        if MARKS.iter().any(|it| self.folder.join(it).exists()) {
+            return Ok(true);
+        }
+        match entries.next() {
+            None => Ok(false),
+            Some(_) => Err(io::Error::other(format!(
+                "`{}` holds other files; name a folder for the state alone",
+                self.folder.display()
+            ))),
+        }
+    }
+
+    /// Removes the folder with all that is in it, when it is that of a cluster.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it is somebody else's, or cannot be removed.
+    pub fn remove(&self) -> io::Result<()> {
+        if !self.is_claimed()? {
+            return Ok(());
+        }
+        match std::fs::remove_dir_all(&self.folder) {
+            Err(err) if err.kind() != io::ErrorKind::NotFound => Err(err),
+            _ => Ok(()),
+        }
     }
 
     /// Returns the stand-in that runs here, or `None` when none does.

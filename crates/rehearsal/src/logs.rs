@@ -1,8 +1,9 @@
 //! What containers wrote: files beside the journal, read whole or followed.
 
 use std::{
-    io::{Read as _, Seek as _, SeekFrom},
-    path::PathBuf,
+    fs::OpenOptions,
+    io::{Read as _, Seek as _, SeekFrom, Write as _},
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -37,6 +38,33 @@ pub(crate) fn file(cluster: &Cluster, uid: &str, container: &str, run: i64) -> P
         .join("pods")
         .join(uid)
         .join(format!("{container}.{run}.log"))
+}
+
+/// A log that is longer is cut.
+const LONGEST: u64 = 16 << 20;
+/// What is kept of one that is cut.
+const KEPT: u64 = 4 << 20;
+
+/// Cuts a log that has grown too long to its last lines. Its container goes on writing at its end.
+pub(crate) fn keep_short(path: &Path) {
+    if std::fs::metadata(path).is_ok_and(|it| it.len() > LONGEST)
+        && let Err(err) = cut(path)
+    {
+        tracing::warn!("cannot cut `{}`: {err}", path.display());
+    }
+}
+
+fn cut(path: &Path) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().read(true).append(true).open(path)?;
+    file.seek(SeekFrom::End(-i64::try_from(KEPT).unwrap_or(0)))?;
+    let mut tail = Vec::new();
+    file.read_to_end(&mut tail)?;
+    let whole = tail
+        .iter()
+        .position(|it| *it == b'\n')
+        .map_or(0, |it| it + 1);
+    file.set_len(0)?;
+    file.write_all(&tail[whole..])
 }
 
 /// Reads what a request asks for.
@@ -137,6 +165,11 @@ impl Log {
         }
         loop {
             let over = self.is_over(&cluster);
+            // It was cut meanwhile: on from where it ends now.
+            let length = file.metadata().map_or(at, |it| it.len());
+            if length < at {
+                at = length;
+            }
             let mut more = Vec::new();
             if file.seek(SeekFrom::Start(at)).is_err() || file.read_to_end(&mut more).is_err() {
                 return;
@@ -168,5 +201,33 @@ impl Log {
                 number(it, "/restartCount").unwrap_or(0) > self.run
                     || it.pointer("/state/terminated").is_some()
             })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_that_is_too_long_keeps_its_last_whole_lines_and_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.0.log");
+        let mut writer = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .unwrap();
+        let line = "0123456789abcdef".repeat(64) + "\n";
+        for _ in 0..=LONGEST / line.len() as u64 {
+            writer.write_all(line.as_bytes()).unwrap();
+        }
+        keep_short(&path);
+        writer.write_all(b"last\n").unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.len() as u64 <= KEPT + 5 && text.len() as u64 > KEPT / 2);
+        assert!(text.starts_with(&line) && text.ends_with("\nlast\n"));
+        let before = text.len();
+        keep_short(&path);
+        assert_eq!(std::fs::read_to_string(&path).unwrap().len(), before);
     }
 }

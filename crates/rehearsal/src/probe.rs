@@ -27,7 +27,7 @@ enum Kind {
     Tcp {
         port: u16,
     },
-    Command(Vec<String>),
+    Command(Vec<String>, BTreeMap<String, String>),
     Unknown,
 }
 
@@ -35,6 +35,11 @@ enum Kind {
 pub(crate) fn free_port() -> Option<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).ok()?;
     Some(listener.local_addr().ok()?.port())
+}
+
+/// Returns whether a loopback port is free now.
+pub(crate) fn is_free(port: u16) -> bool {
+    TcpListener::bind(("127.0.0.1", port)).is_ok()
 }
 
 /// Returns the port of this machine for a container's port given by number or name.
@@ -53,12 +58,23 @@ pub(crate) fn port(value: Option<&Value>, container: &Value, ports: &BTreeMap<u1
 }
 
 impl Probe {
-    /// Reads a probe of a container.
-    pub(crate) fn of(spec: &Value, container: &Value, ports: &BTreeMap<u16, u16>) -> Self {
+    /// Reads a probe of a container whose process was told `environment`.
+    pub(crate) fn of(
+        spec: &Value,
+        container: &Value,
+        ports: &BTreeMap<u16, u16>,
+        environment: &BTreeMap<String, String>,
+    ) -> Self {
         let seconds = u64::try_from(number(spec, "/timeoutSeconds").unwrap_or(1))
             .unwrap_or(1)
             .max(1);
-        let kind = if let Some(http) = spec.get("httpGet") {
+        let encrypted = |it: &&Value| text(it, "/scheme") == "HTTPS";
+        let kind = if let Some(http) = spec.get("httpGet").filter(encrypted) {
+            // Whose certificate nobody checks: that it takes connections is what is asked.
+            Kind::Tcp {
+                port: port(http.get("port"), container, ports),
+            }
+        } else if let Some(http) = spec.get("httpGet") {
             Kind::Http {
                 port: port(http.get("port"), container, ports),
                 path: text(http, "/path").to_owned(),
@@ -75,7 +91,7 @@ impl Probe {
             let words = list(spec, "/exec/command")
                 .iter()
                 .filter_map(|it| it.as_str().map(str::to_owned));
-            Kind::Command(words.collect())
+            Kind::Command(words.collect(), environment.clone())
         } else {
             Kind::Unknown
         };
@@ -109,7 +125,7 @@ impl Probe {
                 .await
                 .map(|_| ())
                 .map_err(|err| format!("dial tcp 127.0.0.1:{port}: {err}")),
-            Kind::Command(words) => command(words, self.timeout).await,
+            Kind::Command(words, variables) => command(words, variables, self.timeout).await,
             Kind::Unknown => Ok(()),
         }
     }
@@ -153,10 +169,19 @@ async fn http(port: u16, path: &str, headers: &[(String, String)]) -> Result<(),
     }
 }
 
-async fn command(words: Vec<String>, timeout: Duration) -> Result<(), String> {
+/// Runs a command with the variables of its container, and none of ours.
+async fn command(
+    words: Vec<String>,
+    variables: BTreeMap<String, String>,
+    timeout: Duration,
+) -> Result<(), String> {
     let run = move || {
         let (first, rest) = words.split_first().ok_or("the command is empty")?;
-        let output = autoscaleops_core::process::Run::new(first)
+        let mut run = autoscaleops_core::process::Run::new(first).env_clear();
+        for (name, value) in &variables {
+            run = run.env(name, value);
+        }
+        let output = run
             .args(rest)
             .timeout(timeout)
             .limit(1 << 20)

@@ -16,9 +16,9 @@ pub(crate) struct Consumed {
 /// Linux counts CPU time for readers of `/proc` in hundredths of a second.
 const TICK: Duration = Duration::from_millis(10);
 
-/// Returns what every process group of the machine used.
-pub(crate) fn groups() -> BTreeMap<i32, Consumed> {
-    let mut groups: BTreeMap<i32, Consumed> = BTreeMap::new();
+/// Returns what every process group of the machine used, and who is in it.
+pub(crate) fn groups() -> BTreeMap<i32, (Consumed, Vec<i32>)> {
+    let mut groups: BTreeMap<i32, (Consumed, Vec<i32>)> = BTreeMap::new();
     let Ok(entries) = std::fs::read_dir("/proc") else {
         return groups;
     };
@@ -28,9 +28,10 @@ pub(crate) fn groups() -> BTreeMap<i32, Consumed> {
             continue;
         };
         if let Some(stat) = stat(pid) {
-            let group = groups.entry(stat.group).or_default();
-            group.cpu += stat.cpu;
-            group.memory += stat.memory;
+            let (consumed, members) = groups.entry(stat.group).or_default();
+            consumed.cpu += stat.cpu;
+            consumed.memory += stat.memory;
+            members.push(pid);
         }
     }
     groups

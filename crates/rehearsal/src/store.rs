@@ -387,6 +387,8 @@ struct Journal {
     path: PathBuf,
     file: File,
     written: usize,
+    /// Whether the last line may be there in part only, as on a disk that was full for a moment.
+    is_torn: bool,
 }
 
 impl Journal {
@@ -403,6 +405,7 @@ impl Journal {
             path,
             file,
             written: 0,
+            is_torn: false,
         })
     }
 
@@ -417,8 +420,14 @@ impl Journal {
     }
 
     fn append(&mut self, line: &[u8]) -> io::Result<()> {
+        if self.is_torn {
+            self.file.write_all(b"\n")?;
+            self.is_torn = false;
+        }
         self.written += line.len();
-        self.file.write_all(line)
+        self.file
+            .write_all(line)
+            .inspect_err(|_| self.is_torn = true)
     }
 }
 

@@ -59,6 +59,13 @@ fn headings(kind: &str) -> &'static [Heading] {
             ("Selector", "string", 1),
         ],
         "Endpoints" => &[NAME, ("Endpoints", "string", 0), AGE],
+        "EndpointSlice" => &[
+            NAME,
+            ("AddressType", "string", 0),
+            ("Ports", "string", 0),
+            ("Endpoints", "string", 0),
+            AGE,
+        ],
         "ConfigMap" => &[NAME, ("Data", "string", 0), AGE],
         "Secret" => &[NAME, ("Type", "string", 0), ("Data", "integer", 0), AGE],
         "ServiceAccount" => &[NAME, ("Secrets", "string", 0), AGE],

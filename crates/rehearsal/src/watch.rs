@@ -63,6 +63,10 @@ impl Watch {
         if let Err(oldest) = store.since(cursor) {
             return Err(ApiError::gone(cursor, oldest));
         }
+        // From a stand-in that was made anew since: there is nothing to go on from.
+        if cursor > store.version() {
+            return Err(ApiError::gone(cursor, store.version()));
+        }
         let first = if from_now {
             matching(&store, resource, namespace, &selector)
         } else {

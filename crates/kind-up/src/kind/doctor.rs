@@ -42,15 +42,18 @@ impl Check {
         }
     }
 
-    fn fine(id: &str, found: String) -> Self {
+    /// Returns one that found what it should.
+    pub(crate) fn fine(id: &str, found: String) -> Self {
         Self::new(id, "pass", found, "")
     }
 
-    fn bad(id: &str, found: String, remedy: &str) -> Self {
+    /// Returns one that found what stops a bring-up.
+    pub(crate) fn bad(id: &str, found: String, remedy: &str) -> Self {
         Self::new(id, "fail", found, remedy)
     }
 
-    fn risky(id: &str, found: String, remedy: &str) -> Self {
+    /// Returns one that found what may stop a bring-up.
+    pub(crate) fn risky(id: &str, found: String, remedy: &str) -> Self {
         Self::new(id, "warn", found, remedy)
     }
 }
@@ -157,9 +160,9 @@ pub(crate) fn judge(facts: &Facts, spec: &Spec, versions: &Versions) -> Vec<Chec
     checks
 }
 
-/// Returns the one check that a stand-in needs: whether its ports are free.
-pub(crate) fn ports(spec: &Spec) -> Vec<Check> {
-    vec![port_check(&taken_ports(spec, &[], false))]
+/// Looks whether the ports of a stand-in are free.
+pub(crate) fn ports(spec: &Spec) -> Check {
+    port_check(&taken_ports(spec, &[], false))
 }
 
 fn port_check(taken: &[(u16, String)]) -> Check {

@@ -4,11 +4,11 @@
 //! output. Always called with `--name`, and with our own kubeconfig, so that neither the user's
 //! environment nor the user's current context matters.
 
-use std::{path::Path, time::Duration};
+use std::{fs::File, path::Path, process::Stdio, time::Duration};
 
 use autoscaleops_core::{
     Failure,
-    process::{Output, ProcessError, Run},
+    process::{Output, ProcessError, Run, last_words},
 };
 use semver::Version;
 
@@ -49,17 +49,18 @@ pub(crate) fn nodes(name: &str) -> anyhow::Result<Vec<String>> {
     Ok(nodes)
 }
 
-/// Creates the cluster from `config` and writes its kubeconfig to `kubeconfig`.
+/// Creates the cluster from `config` and writes its kubeconfig to `kubeconfig`, what kind says to `log`.
 ///
-/// Does not wait for the nodes: kind's own wait ends with success when its time is over.
+/// Does not wait for the nodes: kind's own wait ends with success when its time is over. `held` is
+/// open in kind for as long as it works, also when we are killed meanwhile.
 ///
 /// # Errors
 ///
 /// Fails when kind does, with the remedy where the cause is a known one.
 pub(crate) fn create(
     name: &str,
-    config: &Path,
-    kubeconfig: &Path,
+    [config, kubeconfig, log]: [&Path; 3],
+    held: File,
     timeout: Duration,
 ) -> anyhow::Result<()> {
     let run = Run::new("kind")
@@ -68,8 +69,27 @@ pub(crate) fn create(
         .arg(config)
         .arg("--kubeconfig")
         .arg(kubeconfig);
-    finish(isolated(run).timeout(timeout))?;
-    Ok(())
+    let run = isolated(run);
+    let program = run.program();
+    let said = File::create(log)?;
+    let streams = (Stdio::from(said.try_clone()?), Stdio::from(said));
+    let run = run.streams(Stdio::from(held), streams.0, streams.1);
+    let ended = run.start().and_then(|mut it| it.wait(timeout));
+    explained(
+        &program,
+        ended.and_then(|status| {
+            if status.success() {
+                return Ok(());
+            }
+            let stderr = last_words(&fs_err::read(log).unwrap_or_default());
+            let program = program.clone();
+            Err(ProcessError::Failed {
+                program,
+                status,
+                stderr,
+            })
+        }),
+    )
 }
 
 /// Returns the kubeconfig of the cluster.
@@ -140,8 +160,12 @@ fn isolated(run: Run) -> Run {
 
 fn finish(run: Run) -> anyhow::Result<Output> {
     let program = run.program();
-    match run.capture().and_then(Output::check) {
-        Ok(output) => Ok(output),
+    explained(&program, run.capture().and_then(Output::check))
+}
+
+fn explained<T>(program: &str, result: Result<T, ProcessError>) -> anyhow::Result<T> {
+    match result {
+        Ok(done) => Ok(done),
         Err(err) if err.is_missing() => Err(err.into_unavailable(
             "install kind: https://kind.sigs.k8s.io/docs/user/quick-start, or use `--provider embedded`, which needs none",
         )),

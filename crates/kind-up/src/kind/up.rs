@@ -7,18 +7,24 @@ use std::{
 
 use autoscaleops_core::{Console, file, text};
 
-use super::{config, docker, doctor, drift, preload, program};
+use super::{
+    config, creation::Creation, docker, doctor, drift, inventory::Existing, preload, program,
+};
 use crate::{
-    details::{Check, Drift, Phase, Step as Planned},
+    applications::End,
+    details::{Check, Drift, Phase},
     env_file::{self, Credentials},
     graph::{self, Step},
-    platform::{install::Platform, versions::Versions, wait},
+    platform::{apply::Tally, install::Platform, versions::Versions, wait},
+    render,
     spec::Spec,
 };
 
 /// What the user asked for beyond the configuration.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Options {
+    /// Show the phases, also of a run that fails.
+    pub(crate) timings: bool,
     /// Delete a cluster that differs, and make it anew.
     pub(crate) recreate: bool,
     /// Take over fields that other managers own.
@@ -30,128 +36,16 @@ pub(crate) struct Options {
 /// What came of it.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
-    /// Whether the cluster was made, or its nodes were started.
+    /// Whether the cluster was made, its nodes were started, or an object was not as it should be.
     pub(crate) changed: bool,
+    /// How the wait for the applications ended.
+    pub(crate) end: End,
     /// What differs from the configuration. Nothing was done then.
     pub(crate) drift: Vec<Drift>,
     /// When each step ran.
     pub(crate) phases: Vec<Phase>,
     /// What went wrong without consequence.
     pub(crate) warnings: Vec<String>,
-}
-
-/// What is there of the cluster.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Existing {
-    /// Its containers; empty when there is no cluster.
-    pub(crate) containers: Vec<docker::Container>,
-}
-
-impl Existing {
-    /// Looks at the cluster of `spec`.
-    ///
-    /// # Errors
-    ///
-    /// Fails when kind or docker does.
-    pub(crate) fn look(spec: &Spec) -> anyhow::Result<Self> {
-        if !program::exists(&spec.name)? {
-            return Ok(Self::default());
-        }
-        let containers = docker::inspect(&program::nodes(&spec.name)?)?;
-        Ok(Self { containers })
-    }
-
-    fn is_there(&self) -> bool {
-        !self.containers.is_empty()
-    }
-
-    fn names(&self) -> Vec<String> {
-        self.containers
-            .iter()
-            .map(|it| it.name.trim_start_matches('/').to_owned())
-            .collect()
-    }
-
-    fn stopped(&self) -> Vec<String> {
-        self.containers
-            .iter()
-            .filter(|it| it.state.status != "running")
-            .map(|it| it.name.trim_start_matches('/').to_owned())
-            .collect()
-    }
-}
-
-/// Returns what [`up`] would do, and what differs from the configuration. Changes nothing.
-///
-/// # Errors
-///
-/// Fails when kind or docker does, or a pin cannot be read.
-pub(crate) fn plan(spec: &Spec) -> anyhow::Result<(Vec<Planned>, Vec<Drift>)> {
-    let versions = Versions::of(spec)?;
-    let existing = Existing::look(spec)?;
-    let image = versions.node_image(spec);
-    let step = |action: &str, subject: String, note: &str| Planned {
-        action: action.to_owned(),
-        subject,
-        note: note.to_owned(),
-    };
-    let mut steps = Vec::new();
-    if existing.is_there() {
-        let drift = drift::compare(spec, image, &existing.containers);
-        if !drift.is_empty() {
-            return Ok((steps, drift));
-        }
-        for node in existing.stopped() {
-            steps.push(step(
-                "change",
-                format!("node {node}"),
-                "start it, it has stopped",
-            ));
-        }
-    } else {
-        let note = format!(
-            "one control plane and {} of {image}",
-            text::count(spec.workers, "worker")
-        );
-        steps.push(step("create", format!("cluster {}", spec.name), &note));
-        if spec.preload {
-            for image in versions.images() {
-                steps.push(step(
-                    "create",
-                    format!("image {image}"),
-                    "pulled once, loaded into the workers",
-                ));
-            }
-        }
-    }
-    steps.extend(apply_steps(spec, &versions));
-    Ok((steps, Vec::new()))
-}
-
-/// Returns the steps of a plan that every cluster has.
-pub(crate) fn apply_steps(spec: &Spec, versions: &Versions) -> Vec<Planned> {
-    let step = |subject: String, note: &str| Planned {
-        action: "apply".to_owned(),
-        subject,
-        note: note.to_owned(),
-    };
-    let mut steps: Vec<Planned> = versions
-        .manifests
-        .iter()
-        .map(|it| {
-            step(
-                format!("{} {}", it.name, it.version),
-                "only what differs is changed",
-            )
-        })
-        .collect();
-    for path in spec.root_app.iter().chain(&spec.manifests) {
-        steps.push(step(
-            path.display().to_string(),
-            "then every Application is waited for",
-        ));
-    }
-    steps
 }
 
 /// Returns the checks of the machine, the cluster's own ports left out.
@@ -173,10 +67,19 @@ pub(crate) fn up(spec: &Spec, options: &Options, console: &Console) -> anyhow::R
             spec.listen_address
         ));
     }
+    let creation = Creation::of(spec);
+    creation.wait(spec.timeout, || {
+        console.note("the `kind` of an earlier run still makes this cluster; waiting for it");
+    })?;
     // Without kind or docker the checks below say so, and everything else that is missing too.
     let mut existing = Existing::look(spec).unwrap_or_default();
     doctor::refuse_unfit(&preflight(spec, &versions, &existing))?;
     let node_image = versions.node_image(spec).to_owned();
+    if existing.is_there() && creation.was_left() {
+        console.note("an earlier run did not finish the cluster: it is deleted and made anew");
+        program::delete(&spec.name, &spec.kubeconfig())?;
+        existing = Existing::default();
+    }
     if existing.is_there() {
         let drift = drift::compare(spec, &node_image, &existing.containers);
         if !drift.is_empty() && !options.recreate {
@@ -209,18 +112,38 @@ pub(crate) fn up(spec: &Spec, options: &Options, console: &Console) -> anyhow::R
     };
     let (phases, result) = graph::run(steps, spec.timeout, &say);
     drop(progress);
-    result?;
-    let changed = bring_up.makes || !bring_up.stopped.is_empty();
+    let phases = finished(console, options, phases, result)?;
     let found = bring_up
         .found
         .into_inner()
         .unwrap_or_else(PoisonError::into_inner);
     Ok(Outcome {
-        changed,
+        changed: bring_up.makes || !bring_up.stopped.is_empty() || found.has_changed,
+        end: found.end,
         drift: Vec::new(),
         phases,
         warnings: found.warnings,
     })
+}
+
+/// Returns the phases of a run that went well. Those of one that did not are shown where they were
+/// asked for: they say how far it came, and where the time went.
+///
+/// # Errors
+///
+/// Fails with the error of the run.
+pub(crate) fn finished(
+    console: &Console,
+    options: &Options,
+    phases: Vec<Phase>,
+    result: anyhow::Result<()>,
+) -> anyhow::Result<Vec<Phase>> {
+    if result.is_err() && options.timings {
+        for line in render::bars(&phases, console.look().width) {
+            console.note(&line);
+        }
+    }
+    result.map(|()| phases)
 }
 
 /// What the steps have found out for each other.
@@ -230,6 +153,8 @@ struct Found {
     images: Vec<String>,
     archive: Option<preload::Archive>,
     warnings: Vec<String>,
+    has_changed: bool,
+    end: End,
 }
 
 /// One run of [`up`].
@@ -277,7 +202,7 @@ pub(crate) fn on_paper(
                 let length = lasts(name)
                     .ok_or_else(|| anyhow::anyhow!("nothing says how long `{name}` takes"))?;
                 std::thread::sleep(length);
-                Ok(())
+                Ok(String::new())
             })
         })
         .collect();
@@ -289,62 +214,78 @@ type Say<'a> = &'a (dyn Fn(&str) + Sync);
 
 impl BringUp<'_> {
     fn steps<'a>(&'a self, say: Say<'a>) -> Vec<Step<'a>> {
+        let access = &self.spec.access;
         let mut steps = vec![
             Step::new("manifests", &[], |_| self.read_manifests()),
             Step::new("cluster", &[], |left| self.make_cluster(left)),
             Step::new("api", &["cluster"], |left| {
-                wait::wait_for_api(&self.spec.access, left)?;
-                wait::assert_kind(&self.spec.access)
+                wait::wait_for_api(access, left)?;
+                wait::assert_kind(access)?;
+                Ok(String::new())
             }),
             Step::new("nodes", &["api"], move |left| {
                 let count = usize::from(self.spec.workers) + 1;
-                wait::wait_for_nodes(&self.spec.access, count, left, say)
+                wait::wait_for_nodes(access, count, left, say)?;
+                wait::close_joining(access)?;
+                Ok(text::count(count as u128, "node"))
             }),
             Step::new("definitions", &["manifests", "api"], move |left| {
-                self.platform()?.definitions(&self.spec.access, left, say)
+                let tally = self.platform()?.definitions(access, left, say)?;
+                Ok(self.applied(tally))
             }),
             Step::new("settings", &["definitions"], |_| {
-                self.platform()?.settings(&self.spec.access)
+                let tally = self.platform()?.settings(access)?;
+                Ok(self.applied(tally))
             }),
-            Step::new("root", &["settings"], |_| {
-                self.platform()?.root(&self.spec.access)
+            // As soon as its kind is known: the controller finds it there when it starts.
+            Step::new("root", &["definitions"], |_| {
+                let tally = self.platform()?.root(access)?;
+                Ok(self.applied(tally))
             }),
             Step::new("workloads", &["settings", "load"], |_| {
-                self.platform()?.workloads(&self.spec.access)
+                let tally = self.platform()?.workloads(access)?;
+                Ok(self.applied(tally))
             }),
             Step::new("argo cd", &["workloads", "nodes"], move |left| {
-                self.platform()?
-                    .wait_for_workloads(&self.spec.access, left, say)
+                self.platform()?.wait_for_workloads(access, left, say)?;
+                Ok(String::new())
             }),
             Step::new("applications", &["argo cd", "root"], move |left| {
-                wait::wait_for_applications(&self.spec.access, left, say)
+                let (end, note) = self.platform()?.wait_for_applications(access, left, say)?;
+                self.found().end = end;
+                Ok(note)
             }),
         ];
         if self.makes && self.spec.preload {
             steps.push(Step::new("pull", &[], |left| {
                 self.pull(left);
-                Ok(())
+                Ok(text::count(self.found().images.len() as u128, "image"))
             }));
             // Written while the nodes boot: only what needs a node waits for one.
             steps.push(Step::new("archive", &["pull"], |left| {
                 self.archive(left);
-                Ok(())
+                Ok(String::new())
             }));
             steps.push(Step::new("load", &["archive", "cluster"], |left| {
                 self.load(left);
-                Ok(())
+                Ok(String::new())
             }));
         }
         if self.makes {
             steps.push(Step::new("names", &["cluster"], |_| {
                 self.look_up_names();
-                Ok(())
+                Ok(String::new())
             }));
         }
         steps
     }
 
-    fn read_manifests(&self) -> anyhow::Result<()> {
+    fn applied(&self, tally: Tally) -> String {
+        self.found().has_changed |= tally.has_changed();
+        tally.to_string()
+    }
+
+    fn read_manifests(&self) -> anyhow::Result<String> {
         let credentials = self.credentials.as_ref();
         let platform = Platform::load(
             self.spec,
@@ -353,26 +294,32 @@ impl BringUp<'_> {
             self.options.force_conflicts,
         )?;
         self.found().platform = Some(Arc::new(platform));
-        Ok(())
+        Ok(String::new())
     }
 
-    fn make_cluster(&self, left: Duration) -> anyhow::Result<()> {
+    fn make_cluster(&self, left: Duration) -> anyhow::Result<String> {
         let name = &self.spec.name;
+        let creation = Creation::of(self.spec);
         if self.makes {
-            let path = self.spec.home.join("kind.yaml");
+            let home = &self.spec.home;
+            let (path, log) = (home.join("kind.yaml"), home.join("kind.log"));
             let text = config::render(self.spec, &self.node_image);
             file::replace_private(&path, text.as_bytes())?;
-            program::create(name, &path, &self.spec.kubeconfig(), left)?;
+            let kubeconfig = self.spec.kubeconfig();
+            let held = creation.begin()?;
+            program::create(name, [&path, &kubeconfig, &log], held, left)?;
             // kind makes it private; an older umask or a kept file may not have.
-            let private = fs_err::read(self.spec.kubeconfig())?;
-            file::replace_private(&self.spec.kubeconfig(), &private)?;
-            return Ok(());
+            let private = fs_err::read(&kubeconfig)?;
+            file::replace_private(&kubeconfig, &private)?;
+            creation.finish();
+            return Ok("made".to_owned());
         }
+        creation.finish();
         if !self.stopped.is_empty() {
             docker::start(&self.stopped)?;
         }
         file::replace_private(&self.spec.kubeconfig(), &program::kubeconfig(name)?)?;
-        Ok(())
+        Ok("was there".to_owned())
     }
 
     fn pull(&self, left: Duration) {

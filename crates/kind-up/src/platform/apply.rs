@@ -2,16 +2,17 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     time::{Duration, Instant},
 };
 
-use autoscaleops_core::{Failure, failure, stop};
+use autoscaleops_core::{Failure, failure, stop, text};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::Value;
 
 use super::ready::{self, State};
 use crate::{
-    cluster::{Cluster, UNKNOWN_KIND},
+    cluster::{Applied, Cluster, UNKNOWN_KIND},
     kind::advice::{UNKNOWN, advice},
     manifest::{self, Stage},
 };
@@ -35,15 +36,55 @@ pub(crate) async fn apply(
     namespace: &str,
     stages: &[Stage],
     force: bool,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Tally> {
+    let mut tally = Tally::default();
     for stage in stages {
-        stream::iter(objects.iter().filter(|it| manifest::stage(it) == *stage))
+        let of_stage = objects.iter().filter(|it| manifest::stage(it) == *stage);
+        let applied: Vec<Applied> = stream::iter(of_stage)
             .map(|it| apply_one(cluster, it, namespace, force))
             .buffer_unordered(AT_ONCE)
-            .try_collect::<Vec<()>>()
+            .try_collect()
             .await?;
+        applied.into_iter().for_each(|it| tally.note(it));
     }
-    Ok(())
+    Ok(tally)
+}
+
+/// How many objects were applied, and how many of them were not so already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    applied: usize,
+    changed: usize,
+}
+
+impl Tally {
+    /// Counts one object.
+    pub(crate) fn note(&mut self, applied: Applied) {
+        self.applied += 1;
+        self.changed += usize::from(applied != Applied::Unchanged);
+    }
+
+    /// Counts those of `other` too.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.applied += other.applied;
+        self.changed += other.changed;
+    }
+
+    /// Returns whether anything changed.
+    pub(crate) fn has_changed(self) -> bool {
+        self.changed > 0
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let objects = text::count(self.applied as u128, "object");
+        match self.changed {
+            0 if self.applied > 0 => write!(f, "{objects}, none changed"),
+            0 => write!(f, "{objects}"),
+            changed => write!(f, "{objects}, {changed} changed"),
+        }
+    }
 }
 
 async fn apply_one(
@@ -51,11 +92,11 @@ async fn apply_one(
     object: &Value,
     namespace: &str,
     force: bool,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Applied> {
     let started = Instant::now();
     loop {
         match cluster.apply(object, namespace, force).await {
-            Ok(_) => return Ok(()),
+            Ok(applied) => return Ok(applied),
             Err(err) if is_unknown(&err) && started.elapsed() < DISCOVERY && !stop::requested() => {
                 tokio::time::sleep(Duration::from_millis(500)).await;
             }
@@ -135,7 +176,7 @@ pub(crate) async fn wait(
         }
         // Before an object shows it, its pods do: an image, a crash, no room on any node.
         for (name, state) in pods(cluster, namespace).await {
-            let is_news = !waiting.is_empty() && has_cause(&state);
+            let is_news = !waiting.is_empty() && ready::cause(&state).is_some();
             match broken.note(&name, state, patience) {
                 Ok(Some(why)) if is_news => waiting.push(format!("{name}: {why}")),
                 Ok(_) => {}
@@ -168,15 +209,6 @@ pub(crate) async fn wait(
             );
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
-    }
-}
-
-/// Returns whether a pod's state says more than that it is not ready yet.
-fn has_cause(state: &State) -> bool {
-    match state {
-        State::Ready => false,
-        State::Broken(_) => true,
-        State::Waiting(why) => why.contains("Unschedulable"),
     }
 }
 

@@ -7,15 +7,17 @@ use autoscaleops_core::{
     Failure,
     cluster::{self, ClusterArgs},
     retry::random_fraction,
+    text,
 };
 use serde_json::{Value, json};
 
 use super::{
-    apply,
+    apply::{self, Tally},
     slim::slim,
     versions::{self, Versions},
 };
 use crate::{
+    applications::{self, End, Wait},
     cluster::Cluster,
     env_file::Credentials,
     manifest::{self, Stage, parse, read},
@@ -99,13 +101,15 @@ impl Platform {
         to: &ClusterArgs,
         left: Duration,
         say: &(dyn Fn(&str) + Sync),
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<Tally> {
         let stages = [Stage::Namespaces, Stage::Definitions];
         let definitions = self.of(Stage::Definitions);
         cluster::block_on(async {
             let cluster = Cluster::connect(to).await?;
-            apply::apply(&cluster, &self.objects, NAMESPACE, &stages, self.force).await?;
-            apply::wait(&cluster, &definitions, NAMESPACE, left, say).await
+            let tally =
+                apply::apply(&cluster, &self.objects, NAMESPACE, &stages, self.force).await?;
+            apply::wait(&cluster, &definitions, NAMESPACE, left, say).await?;
+            Ok(tally)
         })?
     }
 
@@ -114,18 +118,13 @@ impl Platform {
     /// # Errors
     ///
     /// Fails when the server refuses one.
-    pub(crate) fn settings(&self, to: &ClusterArgs) -> anyhow::Result<()> {
+    pub(crate) fn settings(&self, to: &ClusterArgs) -> anyhow::Result<Tally> {
         cluster::block_on(async {
             let cluster = Cluster::connect(to).await?;
-            redis_password(&cluster).await?;
-            apply::apply(
-                &cluster,
-                &self.objects,
-                NAMESPACE,
-                &[Stage::Settings],
-                self.force,
-            )
-            .await
+            let mut tally = redis_password(&cluster).await?;
+            let stages = [Stage::Settings];
+            tally.add(apply::apply(&cluster, &self.objects, NAMESPACE, &stages, self.force).await?);
+            Ok(tally)
         })?
     }
 
@@ -134,7 +133,7 @@ impl Platform {
     /// # Errors
     ///
     /// Fails when the server refuses one.
-    pub(crate) fn workloads(&self, to: &ClusterArgs) -> anyhow::Result<()> {
+    pub(crate) fn workloads(&self, to: &ClusterArgs) -> anyhow::Result<Tally> {
         cluster::block_on(async {
             let cluster = Cluster::connect(to).await?;
             apply::apply(
@@ -153,13 +152,17 @@ impl Platform {
     /// # Errors
     ///
     /// Fails when the server refuses one.
-    pub(crate) fn root(&self, to: &ClusterArgs) -> anyhow::Result<()> {
+    pub(crate) fn root(&self, to: &ClusterArgs) -> anyhow::Result<Tally> {
         cluster::block_on(async {
             let cluster = Cluster::connect(to).await?;
-            for stage in [Stage::Settings, Stage::Workloads, Stage::Resources] {
-                apply::apply(&cluster, &self.root, NAMESPACE, &[stage], self.force).await?;
-            }
-            Ok(())
+            let stages = [
+                Stage::Namespaces,
+                Stage::Definitions,
+                Stage::Settings,
+                Stage::Workloads,
+                Stage::Resources,
+            ];
+            apply::apply(&cluster, &self.root, NAMESPACE, &stages, self.force).await
         })?
     }
 
@@ -178,6 +181,29 @@ impl Platform {
         cluster::block_on(async {
             let cluster = Cluster::connect(to).await?;
             apply::wait(&cluster, &workloads, NAMESPACE, left, say).await
+        })?
+    }
+
+    /// Waits for every Application. Returns how that ended, and how many there are.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the API does not answer for long.
+    pub(crate) fn wait_for_applications(
+        &self,
+        to: &ClusterArgs,
+        left: Duration,
+        say: &(dyn Fn(&str) + Sync),
+    ) -> anyhow::Result<(End, String)> {
+        let wait = Wait {
+            look: Duration::from_secs(1),
+            patience: Duration::from_secs(60),
+            expects_some: self.root.iter().any(|it| it["kind"] == "Application"),
+        };
+        cluster::block_on(async {
+            let cluster = Cluster::connect(to).await?;
+            let (end, found) = applications::settle(&cluster, wait, left, say).await?;
+            Ok((end, text::count(found.len() as u128, "application")))
         })?
     }
 
@@ -223,16 +249,17 @@ fn git_credentials(credentials: &Credentials) -> Value {
 
 /// Makes the password of Argo CD's Redis before its pods start, once: they would all wait for a job
 /// that makes it otherwise. One that is there stays.
-async fn redis_password(cluster: &Cluster) -> anyhow::Result<()> {
+async fn redis_password(cluster: &Cluster) -> anyhow::Result<Tally> {
     let reference = json!({"apiVersion": "v1", "kind": "Secret",
                            "metadata": {"name": "argocd-redis", "namespace": NAMESPACE}});
     if cluster.find(&reference, NAMESPACE).await?.is_some() {
-        return Ok(());
+        return Ok(Tally::default());
     }
     let mut secret = reference;
     secret["stringData"] = json!({"auth": random_text(40)});
-    cluster.apply(&secret, NAMESPACE, false).await?;
-    Ok(())
+    let mut tally = Tally::default();
+    tally.note(cluster.apply(&secret, NAMESPACE, false).await?);
+    Ok(tally)
 }
 
 fn random_text(length: usize) -> String {

@@ -14,6 +14,24 @@ pub(crate) enum State {
     Broken(String),
 }
 
+/// Returns why a pod is not ready, where its state says more than that it has just been started, and
+/// whether it is for good.
+pub(crate) fn cause(state: &State) -> Option<(bool, &str)> {
+    match state {
+        State::Ready => None,
+        State::Broken(why) => Some((true, why)),
+        State::Waiting(why) => {
+            let starting = [
+                "ContainersNotReady",
+                "ContainersNotInitialized",
+                "no condition",
+            ];
+            let is_news = !why.is_empty() && !starting.iter().any(|it| why.starts_with(it));
+            is_news.then_some((false, why.as_str()))
+        }
+    }
+}
+
 /// Restarts after which a container counts as one that will never stay up.
 const RESTARTS: u64 = 3;
 

@@ -1,17 +1,16 @@
-//! Waiting for what a cluster does by itself: its API, its nodes, the Applications and all that they
-//! bring.
+//! Waiting for what a cluster does by itself: its API and its nodes.
 
 use std::time::{Duration, Instant};
 
 use autoscaleops_core::{
     Failure,
     cluster::{self, ClusterArgs},
-    stop, text,
+    stop,
 };
 use serde_json::{Value, json};
 
 use super::apply;
-use crate::{cluster::Cluster, details::Application, up::is_hopeless};
+use crate::cluster::Cluster;
 
 /// Waits until the API server answers and every node is ready.
 ///
@@ -104,85 +103,19 @@ pub(crate) fn assert_kind(to: &ClusterArgs) -> anyhow::Result<()> {
     })?
 }
 
-/// How long an Application may look hopeless: what it misses may come with another one.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The secret by which kind's nodes join. Its token is the same in every kind cluster.
+const JOIN_TOKEN: &str = "bootstrap-token-abcdef";
 
-/// Waits until every Application is synced and healthy, those included that others bring.
+/// Takes away the token by which nodes join, once all have: whoever reaches the API server could
+/// join one more with it, for a day.
 ///
 /// # Errors
 ///
-/// Fails when the time is over, naming each that is not, and early on one that will never be.
-pub(crate) fn wait_for_applications(
-    to: &ClusterArgs,
-    left: Duration,
-    say: &(dyn Fn(&str) + Sync),
-) -> anyhow::Result<()> {
+/// Fails when the API does not answer, or refuses.
+pub(crate) fn close_joining(to: &ClusterArgs) -> anyhow::Result<bool> {
     cluster::block_on(async {
         let cluster = Cluster::connect(to).await?;
-        let started = Instant::now();
-        let mut hopeless_since: Option<Instant> = None;
-        let mut calm = 0;
-        loop {
-            let found = cluster.applications().await?;
-            let pending: Vec<String> = found
-                .iter()
-                .filter(|it| !it.is_settled())
-                .map(describe)
-                .collect();
-            // A child appears a moment after its parent is healthy, so one look is not enough.
-            calm = if pending.is_empty() && !found.is_empty() {
-                calm + 1
-            } else {
-                0
-            };
-            if calm >= 2 {
-                return Ok(());
-            }
-            let missing = if pending.is_empty() {
-                "Applications".to_owned()
-            } else {
-                pending.join("; ")
-            };
-            say(&format!("waiting for {missing}"));
-            hopeless_since = match hopeless_since {
-                _ if !found.iter().any(is_hopeless) => None,
-                since => since.or_else(|| Some(Instant::now())),
-            };
-            if hopeless_since.is_some_and(|it| it.elapsed() >= PATIENCE.min(left / 2)) {
-                let message = format!("an Application will not become healthy: {missing}");
-                anyhow::bail!(Failure::unavailable("application", message).hint(
-                    "mend it in Git; `kubectl -n argocd describe application NAME` says more"
-                ));
-            }
-            if stop::requested() {
-                anyhow::bail!("interrupted while waiting for {missing}");
-            }
-            if started.elapsed() >= left {
-                anyhow::bail!(
-                    Failure::undecided("timeout", format!("not healthy in time: {missing}")).hint(
-                        "run again: what is there is kept; or give more time with `--timeout`"
-                    )
-                );
-            }
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
+        let token = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": JOIN_TOKEN}});
+        cluster.delete(&token, "kube-system").await
     })?
-}
-
-fn describe(application: &Application) -> String {
-    let Application {
-        name,
-        sync,
-        health,
-        cause,
-        ..
-    } = application;
-    if cause.is_empty() {
-        format!("{name} ({sync}, {health})")
-    } else {
-        format!(
-            "{name} ({sync}, {health}: {})",
-            text::shorten(&text::printable(cause), 200)
-        )
-    }
 }

@@ -122,6 +122,140 @@ fn no_secret_is_in_an_argument_an_environment_or_an_answer() {
 }
 
 #[test]
+fn a_token_comes_from_standard_input_and_half_of_the_credentials_is_refused() {
+    let machine = Machine::new();
+    machine.start_cluster();
+    let output = machine
+        .command(&["up", "--username", "acme", "--token-file", "-", "-vvv"])
+        .stdin(format!("{TOKEN}\n"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(!String::from_utf8_lossy(&output.stderr).contains(TOKEN));
+    let journal = fs::read_to_string(machine.path("behind/journal.jsonl")).unwrap();
+    // "ghp_hunter2hunter2", as a secret holds it.
+    assert!(journal.contains("Z2hwX2h1bnRlcjJodW50ZXIy"));
+    for (flags, hint) in [
+        (["--token-file", "-"], "--username"),
+        (["--username", "acme"], "--token-file"),
+    ] {
+        // Without the file that the configuration names.
+        let text = fs::read_to_string(machine.path("autoscaleops.yaml")).unwrap();
+        fs::write(
+            machine.path("autoscaleops.yaml"),
+            text.replace("{env_file: .env}", "{}"),
+        )
+        .unwrap();
+        let output = machine
+            .command(&["up"])
+            .args(flags)
+            .stdin("t\n")
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains(hint), "{said}");
+    }
+}
+
+#[test]
+fn an_object_that_somebody_changed_is_put_right_and_counted() {
+    let machine = Machine::new();
+    machine.start_cluster();
+    machine.command(&["up"]).assert().success();
+    let Some(kubectl) = autoscaleops_testkit::peer("kubectl") else {
+        return;
+    };
+    let kubectl = |args: &[&str]| {
+        let output = snapbox::cmd::Command::new(&kubectl)
+            .args(args)
+            .arg("--kubeconfig")
+            .arg(machine.path("behind/kubeconfig"))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+    };
+    kubectl(&["delete", "sa", "argocd-server", "-n", "argocd"]);
+    // kind's nodes join by a token that is the same in every kind cluster.
+    kubectl(&[
+        "create",
+        "secret",
+        "generic",
+        "bootstrap-token-abcdef",
+        "-n",
+        "kube-system",
+    ]);
+    let (code, report) = machine.run(&["up", "--timings"]);
+    assert_eq!(
+        (code, &report["outputs"]["changed"]),
+        (0, &true.into()),
+        "{report:#}"
+    );
+    let phases = report["details"]["phases"].as_array().unwrap();
+    let note = |name: &str| &phases.iter().find(|it| it["name"] == name).unwrap()["note"];
+    assert!(note("settings").as_str().unwrap().ends_with(", 1 changed"));
+    assert!(
+        note("workloads")
+            .as_str()
+            .unwrap()
+            .ends_with(", none changed")
+    );
+    let (_, report) = machine.run(&["up"]);
+    assert_eq!(report["outputs"]["changed"], false, "{report:#}");
+    let secrets = snapbox::cmd::Command::new(autoscaleops_testkit::peer("kubectl").unwrap())
+        .args(["get", "secrets", "-n", "kube-system", "-o", "name"])
+        .arg("--kubeconfig")
+        .arg(machine.path("behind/kubeconfig"))
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&secrets.stdout), "");
+}
+
+#[test]
+fn an_image_that_a_child_cannot_pull_is_named_with_its_application() {
+    let machine = Machine::new();
+    machine.start_cluster();
+    machine.commit(
+        "apps/shop.yaml",
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: shop}\nspec:\n  selector: {matchLabels: {app: shop}}\n  \
+         template:\n    metadata: {labels: {app: shop}}\n    spec: {containers: [{name: shop, image: \"example.org/absent:1\"}]}\n",
+    );
+    let (code, report) = machine.run(&["up", "--timeout", "16s"]);
+    assert_eq!(code, 10, "{report:#}");
+    let cause = report["details"]["applications"][0]["cause"]
+        .as_str()
+        .unwrap_or_default();
+    assert!(
+        cause.starts_with("Pod shop-") && cause.contains("ErrImagePull")
+            || cause.contains("ImagePullBackOff"),
+        "{cause}"
+    );
+}
+
+#[test]
+fn a_machine_without_docker_is_told_exactly_what_is_missing() {
+    let machine = Machine::new();
+    let output = machine
+        .command(&["doctor"])
+        .env("PATH", "/nowhere")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(10), "{output:?}");
+    let said = String::from_utf8(output.stdout).unwrap();
+    let start = "fail 4 things looked at, 2 missing, ";
+    assert!(said.starts_with(start), "{said}");
+    for line in [
+        "  fail  kind           there is no program `kind` on PATH\n",
+        "  fail  docker         there is no program `docker` on PATH\n",
+        "  pass  ports          every port is free\n",
+        "https://kind.sigs.k8s.io/docs/user/quick-start",
+        "https://docs.docker.com/engine/install",
+    ] {
+        assert!(said.contains(line), "{line}\n{said}");
+    }
+}
+
+#[test]
 fn the_kubeconfig_is_private_and_the_users_own_stays_as_it_was() {
     use std::os::unix::fs::PermissionsExt as _;
 
@@ -264,19 +398,39 @@ fn a_cluster_that_differs_is_reported_and_made_anew_on_request_alone() {
 }
 
 #[test]
-fn down_deletes_the_cluster_and_its_kubeconfig_and_is_safe_twice() {
+fn down_leaves_nothing_and_is_safe_twice_and_never_removes_what_is_not_its_own() {
     let machine = Machine::new();
     machine.start_cluster();
     machine.command(&["up"]).assert().success();
     let (code, report) = machine.run(&["down", "--yes"]);
     assert_eq!((code, &report["outputs"]["deleted"]), (0, &true.into()));
-    assert!(
-        !machine
-            .path("state/autoscaleops/kind-up/test/kubeconfig")
-            .exists()
-    );
+    assert!(!machine.path("state/autoscaleops/kind-up/test").exists());
     let (code, report) = machine.run(&["down", "--yes"]);
     assert_eq!((code, &report["outputs"]["deleted"]), (0, &false.into()));
+    // A folder that was never one of a cluster.
+    let home = machine.path("home");
+    fs::create_dir(&home).unwrap();
+    fs::write(home.join("thesis.txt"), "years").unwrap();
+    let home = home.display().to_string();
+    for command in ["down", "up"] {
+        for provider in ["kind", "embedded"] {
+            let flags = [
+                command,
+                "--yes",
+                "--provider",
+                provider,
+                "--state-dir",
+                &home,
+            ];
+            let (code, report) = machine.run(&flags);
+            assert_eq!(code, 2, "{report:#}");
+            assert!(report["error"].to_string().contains("holds other files"));
+        }
+    }
+    assert_eq!(
+        fs::read_to_string(machine.path("home/thesis.txt")).unwrap(),
+        "years"
+    );
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Every way in which a bring-up can fail has its word and its remedy, and the next run completes it.
 
-use std::{fs, time::Duration};
+use std::{fs, process, time::Duration};
+
+use autoscaleops_testkit::wait_until;
 
 use crate::machine::{Machine, chmod};
 
@@ -62,6 +64,22 @@ fn what_kind_says_is_explained() {
             "disk_full",
             "docker system prune",
         ),
+        (
+            "ERROR: ctr: content digest sha256:ab: not found",
+            "image_store",
+            "preload: false",
+        ),
+        (
+            "ERROR: failed to pull image: dial tcp: lookup registry-1.docker.io: no such host",
+            "network",
+            "DNS",
+        ),
+        (
+            "ERROR: could not find a log line that matches \"Reached target .*Multi-User System.*\"",
+            "node_boot",
+            "TMPDIR",
+        ),
+        ("ERROR: kubelet: cgroup v1 is gone", "cgroup", "cgroup v2"),
         (
             "ERROR: something that nobody has seen",
             "program_failed",
@@ -193,42 +211,160 @@ fn credentials_that_others_can_read_stop_everything() {
 }
 
 #[test]
-fn a_run_that_was_killed_is_completed_by_the_next() {
+fn a_run_that_is_killed_at_any_phase_is_completed_by_the_next() {
     let machine = Machine::new();
     machine.start_cluster();
+    // Each run is killed at the begin of a later phase than the one before, the last one in the
+    // middle of kind's work: its nodes are deleted and made anew.
     fs::write(machine.path("kind.hangs"), "").unwrap();
-    // While kind makes the cluster.
-    kill_after(&machine, Duration::from_millis(700));
-    fs::remove_file(machine.path("kind.hangs")).unwrap();
-    // At later and later moments of a whole run.
-    for millis in [200, 600, 900, 1_300] {
-        kill_after(&machine, Duration::from_millis(millis));
+    for phase in ["manifests", "pull", "cluster"] {
+        kill_at(&machine, phase);
+        end_kind(&machine);
     }
+    kill_in_kind(&machine);
+    end_kind(&machine);
+    fs::remove_file(machine.path("kind.hangs")).unwrap();
+    assert!(machine.path("half").exists() && machine.path("cluster").exists());
+    let (code, report) = machine.run(&["plan"]);
+    assert_eq!(
+        (code, &report["details"]["steps"][0]["action"]),
+        (0, &"recreate".into()),
+        "{report:#}"
+    );
+    for phase in ["archive", "names", "load"] {
+        kill_at(&machine, phase);
+        wait_until("kind to end by itself", Duration::from_secs(30), || {
+            !machine.path("half").exists()
+        });
+        // These phases are those of a cluster that is made.
+        fs::remove_file(machine.path("cluster")).unwrap();
+    }
+    let making = |calls: &[String]| {
+        let changes = |it: &&String| it.starts_with("create ") || it.starts_with("delete ");
+        calls.iter().filter(changes).count()
+    };
+    kill_at(&machine, "api");
+    let made = making(&machine.stubs.calls("kind"));
+    for phase in [
+        "api",
+        "nodes",
+        "definitions",
+        "settings",
+        "root",
+        "workloads",
+        "argo cd",
+        "applications",
+    ] {
+        kill_at(&machine, phase);
+    }
+    assert_eq!(
+        making(&machine.stubs.calls("kind")),
+        made,
+        "a cluster that kind finished is kept"
+    );
     let (code, report) = machine.run(&["up"]);
     assert_eq!(code, 0, "{report:#}");
     assert_eq!(report["outputs"]["healthy"], 1);
+    let (code, report) = machine.run(&["up"]);
+    assert_eq!(
+        (code, &report["outputs"]["changed"]),
+        (0, &false.into()),
+        "{report:#}"
+    );
 }
 
-/// Starts `up` and kills it, with all that it started, after a while.
-fn kill_after(machine: &Machine, after: Duration) {
-    use std::{os::unix::process::CommandExt as _, process};
+#[test]
+fn a_cluster_that_kind_finishes_after_its_run_was_killed_is_kept() {
+    let machine = Machine::new();
+    machine.start_cluster();
+    fs::write(machine.path("kind.takes"), "2").unwrap();
+    kill_in_kind(&machine);
+    let output = machine.command(&["up"]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("still makes this cluster"), "{said}");
+    let calls = machine.stubs.calls("kind");
+    let count = |start: &str| calls.iter().filter(|it| it.starts_with(start)).count();
+    assert_eq!(
+        (count("create "), count("delete ")),
+        (1, 0),
+        "it was kept as it was"
+    );
+}
 
+#[test]
+fn an_interrupted_run_ends_kind_and_the_next_one_makes_the_cluster_anew() {
+    let machine = Machine::new();
+    machine.start_cluster();
+    fs::write(machine.path("kind.hangs"), "").unwrap();
+    let mut child = start(&machine);
+    wait_until("kind to begin", Duration::from_secs(30), || {
+        machine.path("kind.pid").exists()
+    });
+    signal(&child.id().to_string(), "-INT");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    fs::remove_file(machine.path("kind.hangs")).unwrap();
+    let (code, report) = machine.run(&["up"]);
+    assert_eq!(code, 0, "{report:#}");
+    let calls = machine.stubs.calls("kind");
+    assert!(calls.iter().any(|it| it.starts_with("delete ")));
+    // And nothing is left when it is taken away.
+    let (code, _) = machine.run(&["down", "--yes"]);
+    assert_eq!(code, 0);
+    assert!(!machine.path("state/autoscaleops/kind-up/test").exists());
+}
+
+/// Starts `up`, telling its phases on standard error.
+fn start(machine: &Machine) -> process::Child {
     #[expect(
         clippy::disallowed_methods,
         reason = "it is killed, which snapbox cannot"
     )]
-    let mut child = process::Command::new(env!("CARGO_BIN_EXE_kind-up"))
-        .arg("up")
+    process::Command::new(env!("CARGO_BIN_EXE_kind-up"))
+        .args(["up", "-vv"])
         .current_dir(machine.folder.path())
         .env("PATH", machine.stubs.path())
         .env("XDG_STATE_HOME", machine.path("state"))
         .env("XDG_CACHE_HOME", machine.path("cache"))
         .stdout(process::Stdio::null())
-        .stderr(process::Stdio::null())
-        .process_group(0)
+        .stderr(process::Stdio::piped())
         .spawn()
-        .unwrap();
-    std::thread::sleep(after);
+        .unwrap()
+}
+
+/// Runs `up`, and kills it with no chance to clean up when a phase begins.
+fn kill_at(machine: &Machine, phase: &str) {
+    use std::io::{BufRead as _, BufReader};
+
+    let mut child = start(machine);
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let begins = format!("the phase `{phase}` begins");
+    let begun = lines.any(|it| it.unwrap().contains(&begins));
     child.kill().unwrap();
     child.wait().unwrap();
+    assert!(begun, "`{phase}` never began");
+}
+
+/// Runs `up`, and kills it while its `kind` works.
+fn kill_in_kind(machine: &Machine) {
+    let mut child = start(machine);
+    wait_until("kind to begin", Duration::from_secs(30), || {
+        machine.path("kind.pid").exists()
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// Ends the `kind` that a killed run left behind, as a restart of the machine would.
+fn end_kind(machine: &Machine) {
+    if let Ok(pid) = fs::read_to_string(machine.path("kind.pid")) {
+        signal(&format!("-{}", pid.trim()), "-KILL");
+        fs::remove_file(machine.path("kind.pid")).unwrap();
+    }
+}
+
+fn signal(target: &str, name: &str) {
+    let _ = snapbox::cmd::Command::new("kill")
+        .args([name, "--", target])
+        .output();
 }

@@ -135,27 +135,25 @@ impl Machine {
         fs::write(self.path("versions.toml"), pins).unwrap();
     }
 
+    /// Commits a file to the repository that the root Application follows.
+    pub(crate) fn commit(&self, name: &str, content: &str) {
+        let repository = self.path("repository");
+        fs::write(repository.join(name), content).unwrap();
+        git(&repository, &["add", "."]);
+        let author = ["-c", "user.name=t", "-c", "user.email=t@example.org"];
+        git(
+            &repository,
+            &[&author[..], &["commit", "-qm", name]].concat(),
+        );
+    }
+
     fn write_application(&self) {
         let repository = self.path("repository");
         fs::create_dir_all(repository.join("apps")).unwrap();
-        fs::write(
-            repository.join("apps/settings.yaml"),
-            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings, namespace: default}\ndata: {a: \"1\"}\n",
-        )
-        .unwrap();
         git(&repository, &["init", "-q", "-b", "main"]);
-        git(&repository, &["add", "."]);
-        git(
-            &repository,
-            &[
-                "-c",
-                "user.name=t",
-                "-c",
-                "user.email=t@example.org",
-                "commit",
-                "-qm",
-                "apps",
-            ],
+        self.commit(
+            "apps/settings.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings, namespace: default}\ndata: {a: \"1\"}\n",
         );
         let root = format!(
             "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: root, namespace: argocd}}\nspec:\n  \
@@ -226,7 +224,10 @@ case "$1 $2" in
 "version -q") echo "$(cat kind.version 2>/dev/null || echo 0.33.0)" ;;
 "get clusters") if [ -f cluster ]; then echo test; fi ;;
 "get nodes") echo test-control-plane ;;
-"get kubeconfig") kubeconfig ;;
+"get kubeconfig")
+  # Nodes that kind did not finish have none.
+  if [ -f half ]; then echo "ERROR: failed to get file: exit status 1" >&2; exit 1; fi
+  kubeconfig ;;
 "create cluster")
   if [ -f kind.fails ]; then cat kind.fails >&2; exit 1; fi
   date +%s%N >create.begin
@@ -234,12 +235,16 @@ case "$1 $2" in
     case "$1" in --config) cp "$2" created.yaml ;; --kubeconfig) target=$2 ;; esac
     shift
   done
-  if [ -f kind.hangs ]; then sleep 30; fi
-  sleep 0.4
-  kubeconfig >"$target"
+  # Its containers come first, what makes a cluster of them later, the kubeconfig last.
+  touch half
   echo running >cluster
+  echo $$ >kind.pid
+  if [ -f kind.hangs ]; then sleep 30; fi
+  sleep "$(cat kind.takes 2>/dev/null || echo 0.4)"
+  kubeconfig >"$target"
+  rm half
   date +%s%N >create.end ;;
-"delete cluster") rm -f cluster ;;
+"delete cluster") rm -f cluster half ;;
 "load image-archive") test -f "$3" || exit 1 ;;
 *) echo "unexpected: $*" >&2; exit 1 ;;
 esac"#

@@ -3,5 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 mod bring_up;
+mod existing;
 mod failures;
 mod machine;

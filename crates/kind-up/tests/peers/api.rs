@@ -120,6 +120,38 @@ fn a_watch_hears_of_every_change_and_an_old_one_is_told_that_it_is_late() {
 }
 
 #[test]
+fn a_watch_that_asks_for_it_begins_with_what_is_there_and_says_where_that_ends() {
+    let Some(it) = StandIn::start(&[]) else {
+        return;
+    };
+    it.write("a.yaml", MAP);
+    it.ok("apply --server-side -f a.yaml");
+    let said = it.ok("get --raw /api/v1/namespaces/default/configmaps?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&timeoutSeconds=1");
+    let events: Vec<serde_json::Value> = said
+        .lines()
+        .map(|it| serde_json::from_str(it).unwrap())
+        .collect();
+    assert_eq!(events[0]["type"], "ADDED");
+    assert_eq!(events[1]["type"], "BOOKMARK", "{said}");
+    let bookmark = &events[1]["object"];
+    assert_eq!(
+        bookmark["metadata"]["annotations"]["k8s.io/initial-events-end"],
+        "true"
+    );
+    let version: u64 = bookmark["metadata"]["resourceVersion"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    // A client that knew a stand-in before this one has to begin anew.
+    let late = version + 100_000;
+    let said = it.fails(&format!(
+        "get --request-timeout=30s --raw /api/v1/configmaps?watch=true&resourceVersion={late}"
+    ));
+    assert!(said.contains("too old resource version"), "{said}");
+}
+
+#[test]
 fn the_verbs_that_make_their_own_objects_work() {
     let Some(it) = StandIn::start(&[]) else {
         return;

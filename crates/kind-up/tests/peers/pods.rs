@@ -1,6 +1,9 @@
 //! Pods as processes: started, probed, replaced, scaled, ended.
 
 use std::{
+    collections::BTreeMap,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    process::Stdio,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -81,6 +84,13 @@ fn load_makes_it_grow_and_quiet_makes_it_shrink() {
     it.ok("apply --server-side -f shop.yaml");
     it.ok("rollout status deployment/shop --timeout=60s");
     it.until("get hpa shop", |it| it.contains("%/50%"));
+    let mut watch = it
+        .kubectl(&["get", "hpa", "shop", "-w", "--no-headers"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let watched = BufReader::new(watch.stdout.take().unwrap()).lines();
+    let watched = thread::spawn(move || watched.map_while(Result::ok).collect::<Vec<_>>());
     let over = Arc::new(AtomicBool::new(false));
     let loaders: Vec<_> = (0..4)
         .map(|_| {
@@ -117,6 +127,23 @@ fn load_makes_it_grow_and_quiet_makes_it_shrink() {
     it.until("get deployment shop -o jsonpath={.status.replicas}", |it| {
         it == "1"
     });
+    it.until("get hpa shop -o jsonpath={.status.currentReplicas}", |it| {
+        it == "1"
+    });
+    watch.kill().unwrap();
+    watch.wait().unwrap();
+    // The column REPLICAS as it was seen: from one to three and back.
+    let mut seen: Vec<String> = watched
+        .join()
+        .unwrap()
+        .iter()
+        .filter_map(|it| it.split_whitespace().rev().nth(1).map(str::to_owned))
+        .collect();
+    seen.dedup();
+    assert!(
+        seen.first().is_some_and(|it| it == "1") && seen.contains(&"3".to_owned()),
+        "{seen:?}"
+    );
     let events = it.ok("get events");
     assert!(
         events.contains("New size: ") && events.contains("All metrics below target"),
@@ -144,6 +171,116 @@ fn a_program_that_fails_restarts_with_a_growing_pause_and_shows_why() {
     );
     it.ok("delete pod p");
     assert!(it.ok("get pods").is_empty());
+}
+
+#[test]
+fn a_program_that_heeds_no_signal_is_restarted_when_its_liveness_probe_fails() {
+    let Some(it) = StandIn::start(&["--image", "tests/sh=/bin/sh"]) else {
+        return;
+    };
+    it.write(
+        "p.yaml",
+        r#"apiVersion: v1
+kind: Pod
+metadata: {name: p}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers:
+    - name: c
+      image: tests/sh:1
+      args: ["-c", "trap '' TERM; while :; do sleep 1; done"]
+      env: [{name: A, value: b}]
+      livenessProbe: {exec: {command: [/bin/sh, -c, 'test "$A" != b']}, periodSeconds: 1, failureThreshold: 1}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: q}
+spec:
+  containers:
+    - name: c
+      image: tests/sh:1
+      args: ["-c", "sleep 600"]
+      env: [{name: A, value: b}]
+      readinessProbe: {exec: {command: [/bin/sh, -c, 'test "$A" = b && test -z "$GITHUB_TOKEN"']}, periodSeconds: 1}
+"#,
+    );
+    it.ok("apply -f p.yaml");
+    it.until(
+        "get pod p -o jsonpath={.status.containerStatuses[0].restartCount}",
+        |it| it.parse::<u32>().is_ok_and(|it| it >= 1),
+    );
+    assert!(
+        it.ok("describe pod p")
+            .contains("Container c failed its probe, will be restarted")
+    );
+    // A probe's command knows the container's variables, and none of ours.
+    it.until("get pod q --no-headers", |it| it.contains("1/1"));
+}
+
+#[test]
+fn requests_go_to_every_ready_pod_in_turn_and_to_no_other() {
+    let Some(it) = started(&[]) else { return };
+    let port = port();
+    let manifest = shop("1.0.0", port).replace(
+        "spec:\n  selector: {match",
+        "spec:\n  replicas: 3\n  selector: {match",
+    );
+    let (manifest, _) = manifest.split_once("---\napiVersion: autoscaling").unwrap();
+    it.write("shop.yaml", manifest);
+    it.ok("apply --server-side -f shop.yaml");
+    it.ok("rollout status deployment/shop --timeout=60s");
+    let ready = |count: usize| {
+        let path = "get endpoints shop -o jsonpath={.subsets[*].ports[*].port}";
+        it.until(path, |it| it.split_whitespace().count() == count)
+    };
+    let served = || {
+        let mut served = BTreeMap::new();
+        for _ in 0..30 {
+            *served.entry(backend(port).unwrap()).or_insert(0) += 1;
+        }
+        served
+    };
+    ready(3);
+    let all = served();
+    assert!(
+        all.len() == 3 && all.values().all(|it| *it == 10),
+        "one after the other: {all:?}"
+    );
+    // One that does not answer its probe gets nothing until it does again.
+    let id = it
+        .ok("get pods -l app=shop -o jsonpath={.items[0].status.containerStatuses[0].containerID}");
+    let signal = |name: &str| {
+        let pid = id.trim_start_matches("process://");
+        let kill = std::process::Command::new("kill")
+            .args([name, pid])
+            .status();
+        assert!(kill.unwrap().success());
+    };
+    signal("-STOP");
+    ready(2);
+    let rest = served();
+    assert!(
+        rest.len() == 2 && rest.values().all(|it| *it == 15),
+        "{rest:?}"
+    );
+    signal("-CONT");
+    ready(3);
+    assert_eq!(served().len(), 3);
+}
+
+/// Asks a node port, and returns which pod answered.
+fn backend(port: u16) -> Option<String> {
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;
+    stream.set_read_timeout(Some(SOON)).ok()?;
+    stream
+        .write_all(b"GET /version HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        .ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let line = answer
+        .lines()
+        .find(|it| it.starts_with("x-rehearsal-backend:"))?;
+    Some(line.to_owned())
 }
 
 #[test]

@@ -45,6 +45,8 @@ impl StandIn {
             .arg(self.state())
             .args(flags)
             .current_dir(self.folder.path())
+            // Nothing of ours may reach a pod.
+            .env("GITHUB_TOKEN", "hunter2")
             .output()
             .unwrap()
     }

@@ -1,7 +1,7 @@
 //! One container: a process group in its life from start to end and to the next start.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     time::{Duration, Instant},
 };
 
@@ -75,6 +75,12 @@ pub(super) struct Container {
     pub(super) first_backoff: Duration,
     /// Why it was ended by us.
     pub(super) killed_for: Option<&'static str>,
+    /// When it is ended for good, after it was asked to end and does not.
+    pub(super) kill_at: Option<Instant>,
+    /// What its process was told, for the commands of its probes.
+    pub(super) environment: BTreeMap<String, String>,
+    /// The processes of its group, as they were last measured.
+    pub(super) members: Vec<i32>,
     /// Whether its startup probe has passed.
     pub(super) started: bool,
     /// Whether its readiness probe has passed.
@@ -134,6 +140,9 @@ impl Container {
             backoff: Duration::ZERO,
             first_backoff,
             killed_for: None,
+            kill_at: None,
+            environment: BTreeMap::new(),
+            members: Vec::new(),
             started: false,
             ready: false,
             probes: Default::default(),
@@ -148,6 +157,8 @@ impl Container {
     /// Notes that its process runs.
     pub(super) fn begin(&mut self, process: Running) {
         self.killed_for = None;
+        self.kill_at = None;
+        self.members.clear();
         self.started = false;
         self.ready = false;
         self.probes = Default::default();
@@ -252,6 +263,12 @@ impl Container {
                 self.stopped = false;
             }
         }
+    }
+
+    /// Asks it to end, and ends it when it has not done so within `grace`.
+    pub(super) fn end_within(&mut self, grace: Duration) {
+        self.signal(Signal::TERM);
+        self.kill_at = Some(Instant::now() + grace);
     }
 
     /// Returns its status as the pod shows it.

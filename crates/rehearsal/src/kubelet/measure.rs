@@ -31,9 +31,13 @@ impl Kubelet {
                     continue;
                 };
                 let group = i32::try_from(process.id()).unwrap_or(0);
-                let Some(consumed) = groups.get(&group).copied() else {
+                let Some((consumed, members)) = groups.get(&group) else {
                     continue;
                 };
+                let consumed = *consumed;
+                container.members.clone_from(members);
+                let log = crate::logs::file(&self.cluster, uid, &container.name, container.run);
+                crate::logs::keep_short(&log);
                 let measured = container.sample(consumed, window);
                 if let Some(measured) = measured {
                     usage
@@ -102,12 +106,19 @@ impl Container {
         let Some(stat) = i32::try_from(id).ok().and_then(process::stat) else {
             return true;
         };
+        // What it started counts as its own; who is in the group is known to a second.
+        let others = self.members.iter().filter(|it| **it != stat.group);
+        let of_others: Duration = others
+            .filter_map(|it| process::stat(*it).filter(|it| it.group == stat.group))
+            .map(|it| it.cpu)
+            .sum();
+        let used_now = stat.cpu + of_others;
         let (then, cpu) = self.measured;
         let now = Instant::now();
         let elapsed = now.duration_since(then).as_secs_f64();
-        self.measured = (now, stat.cpu);
+        self.measured = (now, used_now);
         if cpu > Duration::ZERO || self.tokens != 0.0 {
-            let used = stat.cpu.saturating_sub(cpu).as_secs_f64();
+            let used = used_now.saturating_sub(cpu).as_secs_f64();
             // A tenth of a second may be saved up, as with the kernel's own periods.
             self.tokens = (self.tokens + elapsed * limit - used).min(limit * 0.1);
         } else {

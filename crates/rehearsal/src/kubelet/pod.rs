@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::container::{Container, State};
 use crate::{
     store::Stored,
-    value::{list, number, set, stamp, text},
+    value::{list, milli, number, set, stamp, text},
     workloads::condition,
 };
 
@@ -28,10 +28,14 @@ pub(super) struct Pod {
     pub(super) ports: BTreeMap<u16, u16>,
     /// Its containers, those that run first before the others.
     pub(super) containers: Vec<Container>,
+    /// How long a container may take to end after it was asked to.
+    pub(super) grace: Duration,
     /// When it was taken over.
     pub(super) started_at: Timestamp,
     /// How it ends, once it was deleted.
     pub(super) ending: Option<Ending>,
+    /// Its class of service, by what it asks for and is limited to.
+    quality: &'static str,
     /// Its phase.
     pub(super) phase: &'static str,
 }
@@ -44,6 +48,34 @@ pub(super) struct Ending {
     pub(super) termed: bool,
     /// When it is ended.
     pub(super) kill_at: Instant,
+}
+
+/// Returns the class of service of a pod, by the rules of Kubernetes.
+fn quality(pod: &Value) -> &'static str {
+    let containers = || {
+        ["/spec/initContainers", "/spec/containers"]
+            .iter()
+            .flat_map(|it| list(pod, it))
+    };
+    let amount = |container: &Value, of: &str, what: &str| {
+        container
+            .pointer(&format!("/resources/{of}/{what}"))
+            .and_then(milli)
+            .filter(|it| *it > 0)
+    };
+    let (mut any, mut guaranteed) = (false, true);
+    for (container, what) in containers().flat_map(|it| [(it, "cpu"), (it, "memory")]) {
+        let limit = amount(container, "limits", what);
+        // What is limited and asks for nothing asks for its limit.
+        let request = amount(container, "requests", what).or(limit);
+        any |= request.is_some();
+        guaranteed &= limit.is_some() && request == limit;
+    }
+    match (any, guaranteed) {
+        (false, _) => "BestEffort",
+        (true, true) => "Guaranteed",
+        (true, false) => "Burstable",
+    }
 }
 
 impl Pod {
@@ -66,6 +98,12 @@ impl Pod {
             }
             .to_owned(),
             ports: BTreeMap::new(),
+            grace: Duration::from_secs(
+                number(value, "/spec/terminationGracePeriodSeconds")
+                    .and_then(|it| u64::try_from(it).ok())
+                    .unwrap_or(30),
+            ),
+            quality: quality(value),
             containers,
             started_at,
             ending: None,
@@ -176,12 +214,37 @@ impl Pod {
         };
         let mut status = json!({
             "phase": self.phase, "conditions": conditions, "hostIP": "127.0.0.1", "podIP": "127.0.0.1", "podIPs": [{"ip": "127.0.0.1"}],
-            "startTime": stamp(self.started_at), "qosClass": "Burstable", "containerStatuses": statuses(false),
+            "startTime": stamp(self.started_at), "qosClass": self.quality, "containerStatuses": statuses(false),
         });
         let init = statuses(true);
         if !init.is_empty() {
             set(&mut status, &[], "initContainerStatuses", init);
         }
         status
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_class_of_service_follows_from_requests_and_limits() {
+        let of = |resources: &Value| {
+            quality(&json!({"spec": {"containers": [{"resources": resources}]}}))
+        };
+        let both = json!({"cpu": "1", "memory": "1Gi"});
+        assert_eq!(of(&json!({})), "BestEffort");
+        assert_eq!(of(&json!({"requests": {"cpu": "1"}})), "Burstable");
+        assert_eq!(of(&json!({"limits": {"cpu": "1"}})), "Burstable");
+        assert_eq!(of(&json!({"limits": both})), "Guaranteed");
+        assert_eq!(
+            of(&json!({"limits": both, "requests": {"cpu": "1000m", "memory": "1Gi"}})),
+            "Guaranteed"
+        );
+        assert_eq!(
+            of(&json!({"limits": both, "requests": {"cpu": "500m", "memory": "1Gi"}})),
+            "Burstable"
+        );
     }
 }

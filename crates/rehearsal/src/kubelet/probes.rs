@@ -5,8 +5,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::Signal;
-
 use super::{
     Kubelet,
     container::{Container, State},
@@ -66,7 +64,7 @@ impl Kubelet {
                 .max(1);
             state.due = Some(now + Duration::from_secs(period));
             state.in_flight = true;
-            let check = probe::Probe::of(spec, &container.spec, ports);
+            let check = probe::Probe::of(spec, &container.spec, ports, &container.environment);
             let (sender, uid, name, run) = (
                 self.probed.clone(),
                 uid.to_owned(),
@@ -93,6 +91,7 @@ impl Kubelet {
         };
         let names = (pod.namespace.clone(), pod.name.clone());
         let ending = pod.ending.is_some();
+        let grace = pod.grace;
         let Some(container) = pod
             .containers
             .iter_mut()
@@ -138,7 +137,9 @@ impl Kubelet {
             2 if ill => container.ready = false,
             0 | 1 if ill && !ending && container.killed_for.is_none() => {
                 container.killed_for = Some("Error");
-                container.signal(Signal::TERM);
+                let own = number(&spec, "/terminationGracePeriodSeconds");
+                let own = own.and_then(|it| u64::try_from(it).ok());
+                container.end_within(own.map_or(grace, Duration::from_secs));
                 let message = format!(
                     "Container {} failed its probe, will be restarted",
                     container.name

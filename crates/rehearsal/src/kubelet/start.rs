@@ -78,7 +78,8 @@ impl Kubelet {
             }
         };
         match self.spawn(uid, container, &program, &tag, &variables, ports) {
-            Ok(process) => {
+            Ok((process, environment)) => {
+                container.environment = environment;
                 self.event(
                     names,
                     "Normal",
@@ -117,7 +118,7 @@ impl Kubelet {
         tag: &str,
         variables: &BTreeMap<String, String>,
         ports: &BTreeMap<u16, u16>,
-    ) -> Result<Running, String> {
+    ) -> Result<(Running, BTreeMap<String, String>), String> {
         let path = crate::logs::file(&self.cluster, uid, &container.name, container.run);
         let folder = path.parent().map(PathBuf::from).unwrap_or_default();
         std::fs::create_dir_all(&folder)
@@ -173,6 +174,6 @@ impl Kubelet {
             folder.join(format!("{}.pid", container.name)),
             format!("{} {started}", process.id()),
         );
-        Ok(process)
+        Ok((process, all))
     }
 }

@@ -121,10 +121,11 @@ fn tip(address: &Address) -> Result<String, String> {
         .capture()
         .and_then(autoscaleops_core::process::Output::check)
         .map_err(|err| {
-            format!(
+            let message = format!(
                 "cannot read {} of {}: {err}",
                 address.branch, address.repository
-            )
+            );
+            without_login(&message, &address.repository)
         })?;
     let lines = output.text();
     let wanted = format!("refs/heads/{}", address.branch);
@@ -134,7 +135,22 @@ fn tip(address: &Address) -> Result<String, String> {
         .or_else(|| lines.lines().next())
         .and_then(|it| it.split_whitespace().next())
         .map(str::to_owned)
-        .ok_or_else(|| format!("{} has no {}", address.repository, address.branch))
+        .ok_or_else(|| {
+            let message = format!("{} has no {}", address.repository, address.branch);
+            without_login(&message, &address.repository)
+        })
+}
+
+/// Takes the user and password of an address out of a message: it ends in a status that all can read.
+fn without_login(message: &str, repository: &str) -> String {
+    let login = repository
+        .split_once("://")
+        .and_then(|(_, rest)| rest.split('/').next()?.rsplit_once('@'))
+        .map(|it| it.0);
+    match login {
+        Some(login) if !login.is_empty() => message.replace(login, "***"),
+        _ => message.to_owned(),
+    }
 }
 
 fn check_out(folder: &Path, address: &Address, tip: &str) -> Result<(), String> {
@@ -146,7 +162,10 @@ fn check_out(folder: &Path, address: &Address, tip: &str) -> Result<(), String> 
             .cwd(folder)
             .capture()
             .and_then(autoscaleops_core::process::Output::check)
-            .map_err(|err| format!("cannot fetch {}: {err}", address.repository))
+            .map_err(|err| {
+                let message = format!("cannot fetch {}: {err}", address.repository);
+                without_login(&message, &address.repository)
+            })
     };
     if !folder.join(".git").exists() {
         run(&["init", "--quiet"])?;
@@ -197,5 +216,28 @@ pub(crate) fn inside(folder: &Path, path: &str) -> Result<PathBuf, String> {
             "the path `{}` leaves the repository through a symbolic link",
             path.display()
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_in_an_address_is_in_no_message() {
+        let of = |repository: &str| {
+            without_login(&format!("cannot fetch {repository}: refused"), repository)
+        };
+        assert_eq!(
+            of("https://me:hunter2@git.example.org/a/b.git"),
+            "cannot fetch https://***@git.example.org/a/b.git: refused"
+        );
+        for plain in [
+            "https://git.example.org/a@b.git",
+            "/srv/git/a.git",
+            "file:///a",
+        ] {
+            assert_eq!(of(plain), format!("cannot fetch {plain}: refused"));
+        }
     }
 }

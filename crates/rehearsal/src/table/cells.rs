@@ -124,6 +124,23 @@ pub(super) fn cells(resource: &Resource, value: &Value, now: Timestamp) -> Vec<V
                 .collect();
             vec![name, json!(or_none(&places.join(","))), old]
         }
+        "EndpointSlice" => {
+            let join = |found: Vec<String>| json!(or_none(&found.join(",")));
+            let ports = list(value, "/ports")
+                .iter()
+                .map(|it| number(it, "/port").unwrap_or(0).to_string());
+            let places = list(value, "/endpoints")
+                .iter()
+                .flat_map(|it| list(it, "/addresses"))
+                .filter_map(|it| it.as_str().map(str::to_owned));
+            vec![
+                name,
+                json!(text(value, "/addressType")),
+                join(ports.collect()),
+                join(places.collect()),
+                old,
+            ]
+        }
         "ConfigMap" => vec![
             name,
             json!((size("/data") + size("/binaryData")).to_string()),
