@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Brings one program to an action: TOOL, from SOURCE, and says where it is as the output `program`.
 #
-#   SOURCE=release   the binary of release VERSION: its checksum and its attestation are checked first
-#   SOURCE=build     cargo builds it from this checkout
+#   SOURCE=release   the binary of release VERSION of TOOLS_REPOSITORY: its checksum and its attestation are checked first
+#   SOURCE=build     cargo builds it from this checkout, with the toolchain that its manifest names
 #   SOURCE=path      it lies in FOLDER already
 #
 # Everything comes in by environment variables, so nothing that a caller passes is ever read as code.
 set -euo pipefail
 
-repository=autoscaleops/autoscaleops
+repository=${TOOLS_REPOSITORY:-autoscaleops/autoscaleops}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 fail() {
@@ -50,6 +50,12 @@ from_release() {
 from_build() {
     local root
     root=$(cd "$here/../.." && pwd)
+    # The runner's own may be too old for it, or younger than anybody tried.
+    if command -v rustup >/dev/null; then
+        RUSTUP_TOOLCHAIN=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' "$root/Cargo.toml")
+        export RUSTUP_TOOLCHAIN
+        rustup toolchain install "$RUSTUP_TOOLCHAIN" --profile minimal >&2
+    fi
     cargo build --locked --release --package "$TOOL" --manifest-path "$root/Cargo.toml" >&2
     echo "${CARGO_TARGET_DIR:-$root/target}/release/$TOOL"
 }

@@ -15,16 +15,26 @@ line=$(jq --raw-output '
     def count($key): output("scan"; $key) | if . == "" then "?" else . end;
     (output("build"; "tag") | if . == "" then output("find"; "version") else . end
         | if . == "" then "an image" else . end) as $what
+    # Told by deliver and by promote as soon as it is so, whatever came after.
+    | (output("publish"; "image") != "" or output("publish"; "pushed") == "true") as $pushed
     | if result("build") == "failure" then "❌ not built: nothing was scanned, pushed or deployed"
-      elif result("find") == "failure" then "❌ \($what) is not promoted: no attested build of this commit was found"
+      elif result("find") == "failure" then "❌ \($what) is not promoted: "
+        + (if output("find"; "missing") == "true" then "no image was built from this commit"
+           elif output("find"; "digest") != "" then "its image could not be shown to be of the deliver workflow"
+           else "its image could not be looked up" end)
       elif [result("build"), result("find"), result("scan")] | any(. == "cancelled") then "⚠️ \($what): cancelled before a verdict; nothing was pushed"
       elif result("scan") != "success" then "❌ \($what) was not scanned to an end: nothing was pushed or deployed"
-      elif output("scan"; "verdict") != "pass" then
+      elif output("scan"; "verdict") == "fail" then
         "⛔ \($what) is blocked: \(count("critical")) critical, \(count("high")) high with a fix; not deployed"
         + (if result("quarantine") == "success" then ", kept in quarantine" else "" end)
+      elif output("scan"; "verdict") != "pass" then "❌ \($what) has no verdict: nothing was pushed or deployed"
+      elif result("publish") != "success" and $pushed then
+        "❌ \($what) passed the gate and is pushed, but could not be attested; the pipeline wrote it nowhere"
+      elif result("publish") == "cancelled" then "⚠️ \($what) passed the gate; cancelled before it was pushed"
       elif result("publish") != "success" then "❌ \($what) passed the gate, but was not pushed"
       elif result("bump") == "absent" then "✅ \($what) is published, the bytes that were tested in dev; a pull request will offer it to prod"
       elif result("bump") == "skipped" then "✅ \($what) is pushed; the cluster will pick it up"
+      elif result("bump") == "cancelled" then "⚠️ \($what) is pushed; cancelled while it was written for dev, so look there"
       elif result("bump") != "success" then "❌ \($what) is pushed, but dev still has the version before: the tag could not be written"
       elif output("bump"; "changed") == "false" then "✅ \($what) is pushed; dev has it already"
       else "✅ \($what) is pushed, and written for dev in \(output("bump"; "commit")[0:7])"

@@ -1,25 +1,26 @@
 //! A stage for workflows: act in host mode, a registry, a Git remote, stand-ins for the actions of
 //! others.
 
+mod stage;
+
 use std::{
     collections::BTreeMap,
     fs,
-    net::{SocketAddr, TcpStream},
+    net::SocketAddr,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    process::Stdio,
-    time::Duration,
 };
 
-use autoscaleops_testkit::{
-    Background, Remote, built, command, free_port, git, peer, root, wait_until,
-};
-use regex::Regex;
+use autoscaleops_testkit::{Background, Remote, built, command, git, peer, root};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::files::{list, read};
+use self::stage::{checkout, program, programs, results, start_registry, stubs};
 
+use crate::files::list;
+
+/// The values file of prod.
+pub(crate) const PROD: &str = "charts/demo-app/values-prod.yaml";
 const VALUES: &str = "charts/demo-app/values-dev.yaml";
 
 /// The programs of this machine.
@@ -57,10 +58,38 @@ pub(crate) struct Run {
     pub(crate) log: String,
 }
 
+impl Run {
+    /// Holds the jobs against `NAME=RESULT` pairs; those that are not named have not run.
+    pub(crate) fn ends(&self, expected: &str) {
+        let found: Vec<String> = self
+            .jobs
+            .iter()
+            .map(|(job, result)| format!("{job}={result}"))
+            .collect();
+        let mut expected: Vec<&str> = expected.split_whitespace().collect();
+        expected.sort_unstable();
+        assert_eq!(found, expected, "{}", self.log);
+    }
+
+    /// Asserts that a line of the log has these words.
+    pub(crate) fn says(&self, words: &str) {
+        assert!(self.log.contains(words), "`{words}` is not in {}", self.log);
+    }
+}
+
 impl Bench {
     /// Sets the stage; `trivy` is a script in place of the real one. `None` where something is
     /// missing, which is written down.
     pub(crate) fn new(trivy: Option<&str>) -> Option<Self> {
+        Self::with_registry(trivy, true)
+    }
+
+    /// The same, with a registry that takes nothing.
+    pub(crate) fn with_full_registry() -> Option<Self> {
+        Self::with_registry(None, false)
+    }
+
+    fn with_registry(trivy: Option<&str>, writable: bool) -> Option<Self> {
         let (registry, real_trivy) = (peer("docker-registry")?, peer("trivy")?);
         peer("jq")?;
         let programs = Programs {
@@ -74,14 +103,7 @@ impl Bench {
 
         let folder = TempDir::new().unwrap();
         let bin = folder.path().join("bin");
-        fs::create_dir(&bin).unwrap();
-        program(
-            &bin.join("gh"),
-            "#!/bin/sh\necho \"$*\" >>\"$STUB_FOLDER/gh\"\n",
-        );
-        program(&bin.join("docker"), "#!/bin/sh\ncat >/dev/null\n");
-        program(&bin.join("cargo"), "#!/bin/sh\nexit 0\n");
-        program(&bin.join("skopeo"), &without_tls(&programs.skopeo));
+        self::programs(&bin, &programs.skopeo);
         match trivy {
             Some(script) => program(&bin.join("trivy"), script),
             None => std::os::unix::fs::symlink(real_trivy, bin.join("trivy")).unwrap(),
@@ -93,7 +115,7 @@ impl Bench {
             fs::copy(fixtures.join(file), database.join(file)).unwrap();
         }
 
-        let (registry, address) = start_registry(&registry, folder.path());
+        let (registry, address) = start_registry(&registry, folder.path(), writable);
         let files = checkout(&app);
         let files: Vec<_> = files
             .iter()
@@ -101,10 +123,9 @@ impl Bench {
             .collect();
         let remote = Remote::new(&files);
         let clone = remote.clone_with(&[]);
-        for script in list(".github", &[".sh"])
-            .into_iter()
-            .chain(["scripts/build-demo-app.sh".to_owned()])
-        {
+        for script in list(".github", &[".sh"]).into_iter().chain(
+            ["build-demo-app", "package", "test", "e2e"].map(|name| format!("scripts/{name}.sh")),
+        ) {
             fs::set_permissions(
                 clone.path().join(&script),
                 fs::Permissions::from_mode(0o755),
@@ -151,6 +172,46 @@ impl Bench {
         self.run("image-watch", "schedule", "clean", &event)
     }
 
+    /// Runs a workflow that reads nothing of an image.
+    pub(crate) fn start(&self, workflow: &str, kind: &str, reference: &str) -> Run {
+        self.run(workflow, kind, "clean", &json!({ "ref": reference }))
+    }
+
+    /// Puts a file where the programs that stand in for others look for their part.
+    pub(crate) fn tell(&self, name: &str, text: &str) {
+        fs::write(self.folder.path().join(name), text).unwrap();
+    }
+
+    /// Returns a file or folder that those programs wrote.
+    pub(crate) fn told(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Lets the remote refuse every push, as a branch rule would.
+    pub(crate) fn protect(&self) {
+        let hook = self.remote.path().join("hooks/pre-receive");
+        fs::create_dir_all(hook.parent().unwrap()).unwrap();
+        program(
+            &hook,
+            "#!/bin/sh\necho 'protected branch hook declined' >&2\nexit 1\n",
+        );
+    }
+
+    /// From now on Trivy knows of a hole, with a fix, in the first package that it sees.
+    pub(crate) fn a_hole_becomes_known(&self) {
+        let real = peer("trivy").unwrap();
+        let trivy = self.folder.path().join("bin/trivy");
+        fs::remove_file(&trivy).unwrap();
+        let report = r#".Results[0].Vulnerabilities += [{VulnerabilityID: "CVE-2026-1", PkgName: "flask", InstalledVersion: "1", FixedVersion: "2", Severity: "CRITICAL", Status: "fixed"}]"#;
+        program(
+            &trivy,
+            &format!(
+                "#!/bin/sh\n'{}' \"$@\" || exit\njq '{report}' scan.json >scan.new\nmv scan.new scan.json\n",
+                real.display()
+            ),
+        );
+    }
+
     /// Returns what `gh` was called with, a line each.
     pub(crate) fn calls_of_gh(&self) -> String {
         fs::read_to_string(self.folder.path().join("gh")).unwrap_or_default()
@@ -161,6 +222,14 @@ impl Bench {
         let reference = format!("refs/heads/{branch}");
         let found = git(&self.remote.path(), &["for-each-ref", &reference]);
         (!found.is_empty()).then(|| self.remote.read(branch, file))
+    }
+
+    /// Returns the commit at the tip of a branch of the remote.
+    pub(crate) fn tip(&self, branch: &str) -> String {
+        git(
+            &self.remote.path(),
+            &["rev-parse", &format!("refs/heads/{branch}")],
+        )
     }
 
     /// Gives the one image of a repository another tag, in the workload's own repository.
@@ -208,7 +277,11 @@ impl Bench {
             values: self.remote.read("main", VALUES),
             commits: self.remote.subjects("main").len(),
             attested: fs::read_to_string(folder.join("attested")).unwrap_or_default(),
-            digest: self.inspect(&[&format!("oci-archive:{}", archive.display())]),
+            digest: if archive.exists() {
+                self.inspect(&[&format!("oci-archive:{}", archive.display())])
+            } else {
+                String::new()
+            },
             log,
         }
     }
@@ -237,20 +310,27 @@ impl Bench {
                 "--remote-name",
                 "github",
             ])
-            .args([
-                "--platform",
-                "ubuntu-latest=-self-hosted",
-                "--actor",
-                "ada",
-                "--secret",
-                "GITHUB_TOKEN=none",
-            ])
+            .args(["--actor", "ada", "--secret", "GITHUB_TOKEN=none"])
             .arg(format!("--eventpath={}", event_file.display()))
             .arg(format!(
                 "--action-cache-path={}",
                 folder.join("actions").display()
             ));
+        for system in [
+            "ubuntu-latest",
+            "ubuntu-24.04",
+            "ubuntu-24.04-arm",
+            "macos-15",
+        ] {
+            run = run.args(["--platform", &format!("{system}=-self-hosted")]);
+        }
+        let app = if self.told("no-app").exists() {
+            ""
+        } else {
+            "1"
+        };
         for (name, value) in [
+            ("APP_ID", app.to_owned()),
             ("REGISTRY", self.address.to_string()),
             ("TOOLS_SOURCE", "path".to_owned()),
             ("TOOLS_PATH", self.programs.tools.display().to_string()),
@@ -303,89 +383,4 @@ impl Bench {
         }
         tags
     }
-}
-
-/// A skopeo for a registry on loopback: the workflows speak TLS to theirs, this one has none.
-fn without_tls(skopeo: &Path) -> String {
-    format!(
-        "#!/bin/sh\nverb=$1\nshift\ncase $verb in\ncopy) set -- --src-tls-verify=false --dest-tls-verify=false \"$@\" ;;\n\
-         *) set -- --tls-verify=false \"$@\" ;;\nesac\nexec '{}' \"$verb\" \"$@\"\n",
-        skopeo.display()
-    )
-}
-
-/// The files of the repository that the workflow touches; the program comes built.
-fn checkout(app: &Path) -> Vec<(String, String)> {
-    let mut files: Vec<(String, String)> = list(".github", &[".yml", ".sh"])
-        .into_iter()
-        .chain([
-            VALUES.to_owned(),
-            "charts/demo-app/values-prod.yaml".to_owned(),
-            "crates/demo-app/Dockerfile".to_owned(),
-        ])
-        .map(|file| (file.clone(), read(&file)))
-        .collect();
-    let build = format!(
-        "#!/bin/sh\nset -e\nmkdir -p target/image/amd64\ncp '{}' target/image/amd64/demo-app\n",
-        app.display()
-    );
-    files.push(("scripts/build-demo-app.sh".to_owned(), build));
-    files
-}
-
-/// Each action of others as the workflow pins it, with the folder that stands in for it.
-fn stubs(workflow: &str) -> BTreeMap<String, PathBuf> {
-    let uses = Regex::new(r"uses: ([\w.-]+/[\w.-]+)@([0-9a-f]{40})").unwrap();
-    let mut stubs = BTreeMap::new();
-    for found in uses.captures_iter(&read(workflow)) {
-        // act has its own.
-        if &found[1] == "actions/checkout" {
-            continue;
-        }
-        let stub = root()
-            .join("crates/testkit/tests/platform/stubs")
-            .join(&found[1]);
-        assert!(stub.is_dir(), "nothing stands in for {}", &found[1]);
-        stubs.insert(format!("{}@{}", &found[1], &found[2]), stub);
-    }
-    stubs
-}
-
-fn start_registry(program: &Path, folder: &Path) -> (Background, SocketAddr) {
-    let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
-    let config = folder.join("registry.yaml");
-    let text = format!(
-        "version: 0.1\nlog: {{level: error}}\nstorage:\n  filesystem: {{rootdirectory: {}}}\nhttp: {{addr: \"{address}\"}}\n",
-        folder.join("registry").display()
-    );
-    fs::write(&config, text).unwrap();
-    #[expect(clippy::disallowed_methods, reason = "a program beside the test")]
-    let registry = Background::start(
-        std::process::Command::new(program)
-            .arg("serve")
-            .arg(config)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null()),
-    );
-    wait_until("the registry", Duration::from_mins(1), || {
-        TcpStream::connect(address).is_ok()
-    });
-    (registry, address)
-}
-
-/// Reads the jobs' results from act's lines.
-fn results(lines: &[u8]) -> BTreeMap<String, String> {
-    String::from_utf8_lossy(lines)
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter_map(|line| {
-            let job = line["jobID"].as_str()?.to_owned();
-            Some((job, line["jobResult"].as_str()?.to_owned()))
-        })
-        .collect()
-}
-
-fn program(path: &Path, text: &str) {
-    fs::write(path, text).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }

@@ -8,7 +8,7 @@ use std::{
 
 use autoscaleops_testkit::{built, command, peer, root};
 use regex::Regex;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::files::{list, read, yaml};
 
@@ -262,88 +262,4 @@ fn tags_agree_in_the_pipeline_the_updater_and_the_watcher() {
     let release = r"^[0-9]+\.[0-9]+\.[0-9]+$";
     assert!(updater.contains(&format!("regexp:{release}")));
     assert!(read(".github/workflows/image-watch.yml").contains(&format!("allow: '{release}'")));
-}
-
-#[test]
-fn the_notice_tells_what_happened_and_not_what_was_meant() {
-    if peer("jq").is_none() {
-        return;
-    }
-    let build = json!({ "result": "success", "outputs": { "tag": "dev-1" } });
-    let pass = json!({ "result": "success", "outputs": { "verdict": "pass", "high": "0", "critical": "0" } });
-    let fail = json!({ "result": "success", "outputs": { "verdict": "fail", "high": "2", "critical": "1" } });
-    let job = |result: &str| json!({ "result": result, "outputs": {} });
-    let bumped =
-        json!({ "result": "success", "outputs": { "changed": "true", "commit": "0123456789" } });
-    let same = json!({ "result": "success", "outputs": { "changed": "false" } });
-    let (ok, bad, skipped) = (job("success"), job("failure"), job("skipped"));
-    for (needs, expected) in [
-        (
-            json!({ "build": bad, "scan": skipped, "publish": skipped, "bump": skipped }),
-            "not built",
-        ),
-        (
-            json!({ "build": build, "scan": bad, "publish": skipped, "bump": skipped }),
-            "was not scanned to an end",
-        ),
-        (
-            json!({ "build": build, "scan": job("cancelled"), "publish": skipped, "bump": skipped }),
-            "cancelled before a verdict",
-        ),
-        (
-            json!({ "build": build, "scan": fail, "quarantine": ok, "publish": skipped, "bump": skipped }),
-            "dev-1 is blocked: 1 critical, 2 high with a fix; not deployed, kept in quarantine",
-        ),
-        (
-            json!({ "build": build, "scan": fail, "quarantine": bad, "publish": skipped, "bump": skipped }),
-            "2 high with a fix; not deployed\n",
-        ),
-        (
-            json!({ "build": build, "scan": pass, "publish": bad, "bump": skipped }),
-            "passed the gate, but was not pushed",
-        ),
-        (
-            json!({ "build": build, "scan": pass, "publish": ok, "bump": bad }),
-            "dev still has the version before",
-        ),
-        (
-            json!({ "build": build, "scan": pass, "publish": ok, "bump": skipped }),
-            "the cluster will pick it up",
-        ),
-        (
-            json!({ "build": build, "scan": pass, "publish": ok, "bump": same }),
-            "dev has it already",
-        ),
-        (
-            json!({ "build": build, "scan": pass, "publish": ok, "bump": bumped }),
-            "written for dev in 0123456\n",
-        ),
-        (
-            json!({ "find": { "result": "failure", "outputs": { "version": "1.2.3" } }, "scan": skipped, "publish": skipped }),
-            "1.2.3 is not promoted",
-        ),
-        (
-            json!({ "find": { "result": "success", "outputs": { "version": "1.2.3" } }, "scan": pass, "publish": ok }),
-            "1.2.3 is published",
-        ),
-    ] {
-        let needs: Value = needs;
-        let output = command(root().join(".github/scripts/notify.sh"))
-            .env("NEEDS", needs.to_string())
-            .output()
-            .unwrap();
-        let said = String::from_utf8(output.stdout).unwrap();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        assert!(said.contains(expected), "{needs}: {said}");
-        // Nothing was deployed unless the bump worked.
-        assert_eq!(
-            said.contains("written for dev"),
-            needs["bump"] == bumped,
-            "{said}"
-        );
-    }
 }
