@@ -25,12 +25,13 @@ use crate::{
 
 pub(crate) mod archive;
 mod container;
+mod fault;
 
 /// Versions that were not made by Trivy's authors (GHSA-69fq-xp46-6x23, March 2026).
 const MALICIOUS: [&str; 3] = ["0.69.4", "0.69.5", "0.69.6"];
 
-/// What Trivy needs of the environment: to be found, to reach registries and the daemon.
-const KEPT: &[&str] = &[
+/// What Trivy needs of the environment to be found, and to find what lies on this machine.
+const PLACES: &[&str] = &[
     "PATH",
     "HOME",
     "TMPDIR",
@@ -41,30 +42,34 @@ const KEPT: &[&str] = &[
     "DOCKER_CERT_PATH",
     "DOCKER_TLS_VERIFY",
     "DOCKER_CONTEXT",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "AWS_PROFILE",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "TRIVY_CACHE_DIR",
+];
+
+/// What it needs to reach registries, in a container too.
+const VALUES: &[&str] = &[
     "HTTP_PROXY",
     "HTTPS_PROXY",
     "NO_PROXY",
     "http_proxy",
     "https_proxy",
     "no_proxy",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
     "AWS_REGION",
     "AWS_DEFAULT_REGION",
-    "AWS_PROFILE",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
     "AWS_ROLE_ARN",
-    "GOOGLE_APPLICATION_CREDENTIALS",
     "AZURE_CLIENT_ID",
     "AZURE_CLIENT_SECRET",
     "AZURE_TENANT_ID",
     "TRIVY_USERNAME",
     "TRIVY_PASSWORD",
     "TRIVY_REGISTRY_TOKEN",
-    "TRIVY_CACHE_DIR",
     "TRIVY_DB_REPOSITORY",
     "TRIVY_JAVA_DB_REPOSITORY",
     "TRIVY_CHECKS_BUNDLE_REPOSITORY",
@@ -150,6 +155,7 @@ pub(crate) fn scan(
     };
     let folder = workspace()?;
     let trivy = Program::find(settings)?;
+    let spinner = console.spinner("Trivy starts");
     let version = trivy.version(settings, folder.path())?;
     if is_malicious(&version) {
         return Err(Failure::unavailable(
@@ -163,7 +169,7 @@ pub(crate) fn scan(
         Subject::Image(image) => image.clone(),
         Subject::Archive(path) => path.display().to_string(),
     };
-    let _spinner = console.spinner(&format!("Trivy {version} scans {what}"));
+    spinner.say(&format!("Trivy {version} scans {what}"));
     let started = Timestamp::now();
     trivy.scan(settings, subject, folder.path())?;
     let report = folder.path().join("out/report.json");
@@ -189,7 +195,7 @@ fn workspace() -> Result<Scratch, Failure> {
         Failure::error("io", format!("cannot prepare a folder for Trivy: {err}"))
     };
     let folder = Scratch::new().map_err(failed)?;
-    for name in ["in", "out", "modules", "empty"] {
+    for name in ["in", "out", "modules", "empty", "tmp", "cache"] {
         fs::create_dir(folder.path().join(name)).map_err(failed)?;
     }
     for name in ["in/trivy.yaml", "in/ignore"] {
@@ -239,7 +245,11 @@ impl Program {
 
         let output = self
             .run(settings, folder, &["version", "--format", "json"], None)
-            .timeout(Duration::from_secs(60))
+            .timeout(match self {
+                Self::Local(_) => Duration::from_secs(60),
+                // The image of it may have to be fetched first.
+                Self::Container(_) => settings.trivy_timeout.0,
+            })
             .capture()
             .and_then(process::Output::check)
             .map_err(|err| err.into_unavailable("trivy version --format json"))?;
@@ -313,9 +323,7 @@ impl Program {
             .limit(64 << 20)
             .capture()
             .and_then(process::Output::check)
-            .map_err(|err| {
-                err.into_unavailable("see what Trivy says; a registry that limits downloads of its database: `--offline` with a cached one")
-            })?;
+            .map_err(|err| fault::unfinished(err, settings.trivy_timeout))?;
         Ok(())
     }
 
@@ -351,7 +359,7 @@ impl Program {
                     .args(arguments)
                     .env_clear()
                     .cwd(folder.join("empty"));
-                for name in KEPT {
+                for name in PLACES.iter().chain(VALUES) {
                     if let Some(value) = config::env(name) {
                         run = run.env(name, value);
                     }
@@ -418,7 +426,7 @@ mod tests {
             "TRIVY_VEX",
             "TRIVY_SKIP_DIRS",
         ] {
-            assert!(!KEPT.contains(&name), "{name}");
+            assert!(!PLACES.contains(&name) && !VALUES.contains(&name), "{name}");
         }
     }
 }

@@ -45,6 +45,7 @@ pub(super) fn shown(subject: &Subject) -> String {
     match (&subject.tag, &subject.digest) {
         (Some(tag), _) => format!("{}:{tag}", subject.name),
         (None, Some(digest)) => format!("{}@{digest}", subject.name),
+        (None, None) if subject.name.is_empty() => format!("the unnamed {}", subject.kind),
         (None, None) => subject.name.clone(),
     }
 }

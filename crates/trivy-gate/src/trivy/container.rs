@@ -1,9 +1,16 @@
 //! Trivy in a container, where it is not installed: pinned by digest, without the daemon's socket,
 //! without rights.
 
-use std::{os::unix::fs::MetadataExt as _, path::Path};
+use std::{
+    fs,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+};
 
 use autoscaleops_core::{Failure, config, image::ImageRef, process::Run};
+use serde_json::Value;
+
+use super::VALUES;
 
 /// Where the container sees the work folder.
 pub(super) const FOLDER: &str = "/gate";
@@ -40,8 +47,11 @@ impl Container {
                 "--security-opt=no-new-privileges",
                 "--read-only",
             ])
-            .args(["--tmpfs=/tmp", "--workdir", "/gate/empty", "--volume"])
-            .arg(mount(folder, FOLDER, "rw"));
+            .args(["--workdir", "/gate/empty", "--volume"])
+            .arg(mount(folder, FOLDER, "rw"))
+            // On disk: layers and a database are larger than what memory may have to spare.
+            .arg("--volume")
+            .arg(mount(&folder.join("tmp"), "/tmp", "rw"));
         // The folder is ours alone, and without rights even root is bound to that.
         if let Ok(owner) = folder.metadata() {
             run = run.arg(format!("--user={}:{}", owner.uid(), owner.gid()));
@@ -49,23 +59,21 @@ impl Container {
         if let Some(archive) = archive {
             run = run.arg("--volume").arg(mount(archive, ARCHIVE, "ro"));
         }
-        if let Some(cache) = cache {
-            run = run.arg("--volume").arg(mount(cache, "/cache", "rw"));
-        } else {
-            run = run.arg("--tmpfs=/cache");
-        }
+        let own = folder.join("cache");
+        run = run
+            .arg("--volume")
+            .arg(mount(cache.unwrap_or(&own), "/cache", "rw"));
         // Only what reaches registries; values stay out of the process list.
-        for name in [
-            "TRIVY_USERNAME",
-            "TRIVY_PASSWORD",
-            "TRIVY_REGISTRY_TOKEN",
-            "TRIVY_DB_REPOSITORY",
-            "HTTPS_PROXY",
-            "NO_PROXY",
-        ] {
+        for name in VALUES {
             if config::env(name).is_some() {
                 run = run.args(["--env", name]);
             }
+        }
+        if let Some(logins) = logins() {
+            run = run
+                .arg("--volume")
+                .arg(mount(&logins, "/docker/config.json", "ro"))
+                .arg("--env=DOCKER_CONFIG=/docker");
         }
         run.args([
             "--env=TRIVY_CACHE_DIR=/cache",
@@ -77,4 +85,22 @@ impl Container {
         .arg(self.image.to_string())
         .args(arguments)
     }
+}
+
+/// Returns the file of `docker login`, where it holds the credentials itself. The programs that it
+/// may leave them to are not in the container.
+fn logins() -> Option<PathBuf> {
+    let folder = config::env("DOCKER_CONFIG")
+        .filter(|it| !it.is_empty())
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(config::env("HOME")?).join(".docker")))?;
+    let path = fs::canonicalize(folder.join("config.json")).ok()?;
+    let content: Value = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
+    let is_held = content["auths"]
+        .as_object()
+        .is_some_and(|it| !it.is_empty());
+    let helps_itself = ["credsStore", "credHelpers"]
+        .iter()
+        .all(|it| content.get(it).is_none());
+    (is_held && helps_itself).then_some(path)
 }

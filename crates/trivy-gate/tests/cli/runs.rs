@@ -152,12 +152,14 @@ fn a_scan_that_takes_too_long_is_ended() {
         &stubs,
         &["--image", "shop", "--trivy-timeout", "1s"],
     );
-    assert_eq!(code, 3);
+    assert_eq!(
+        (code, &answer["error"]["kind"]),
+        (3, &json!("timeout")),
+        "{answer}"
+    );
+    let error = answer["error"].to_string();
     assert!(
-        answer["error"]["message"]
-            .as_str()
-            .unwrap()
-            .contains("deadline"),
+        error.contains("within 1s") && error.contains("--trivy-timeout"),
         "{answer}"
     );
 }
@@ -186,9 +188,12 @@ fn a_container_is_pinned_and_gets_neither_socket_nor_rights() {
         return;
     }
     bench.write("image.tar", "not a tar");
+    bench.write("config.json", r#"{"auths":{"ghcr.io":{"auth":"eDp5"}}}"#);
     let output = bench
         .gate()
         .env("PATH", &path)
+        .env("DOCKER_CONFIG", bench.path(""))
+        .env("TRIVY_PASSWORD", "hunter2")
         .args([
             "--input",
             "image.tar",
@@ -207,12 +212,16 @@ fn a_container_is_pinned_and_gets_neither_socket_nor_rights() {
         "--security-opt=no-new-privileges",
         "--read-only",
         ":/image.tar:ro",
+        "/config.json:/docker/config.json:ro",
+        "--env TRIVY_PASSWORD",
         &format!("--entrypoint trivy {image} image"),
     ] {
         assert!(call.contains(part), "{part}: {call}");
     }
     assert!(
-        !call.contains("docker.sock") && !call.contains("--privileged"),
+        !call.contains("docker.sock")
+            && !call.contains("--privileged")
+            && !call.contains("hunter2"),
         "{call}"
     );
     bench

@@ -42,7 +42,8 @@ not blocking: 5 unfixed
   HIGH      CVE-2023-31484    perl-base 5.36.0-7+deb12u1  no fix yet: affected
   HIGH      CVE-2023-52425    libexpat1 2.5.0-1           no fix yet: fix_deferred
 
-report of ghcr.io/acme/shop:1.2.3 · debian 12.8 · scanned 2026-11-24 02:11 UTC · sha256:[..]…
+report of ghcr.io/acme/shop:1.2.3 · on debian 12.8 · scanned 2026-11-24 02:11 UTC
+sha256:[..]…
 
 "#]])
         .stderr_eq("");

@@ -287,3 +287,141 @@ fn an_image_that_docker_built_is_judged_by_name() {
         );
     }
 }
+
+/// A container engine, with an image of the real Trivy in a registry.
+struct Engine {
+    docker: PathBuf,
+    registry: std::process::Child,
+    image: String,
+}
+
+impl Engine {
+    fn new(workshop: &Workshop) -> Option<Self> {
+        let (docker, registry) = (peer("docker")?, peer("docker-registry")?);
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .and_then(|it| it.local_addr())
+            .unwrap()
+            .port();
+        let data = workshop.path("registry");
+        let settings = format!(
+            "version: 0.1\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: \"127.0.0.1:{port}\"}}\n",
+            data.display()
+        );
+        fs::write(workshop.path("registry.yml"), settings).unwrap();
+        let registry = Command::new(registry)
+            .arg("serve")
+            .arg(workshop.path("registry.yml"))
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut engine = Self {
+            docker,
+            registry,
+            image: format!("127.0.0.1:{port}/trivy:test"),
+        };
+        if !engine.run(&["info"]).status.success() {
+            skip("no Docker daemon");
+            return None;
+        }
+        let context = workshop.path("trivy-image");
+        fs::create_dir_all(&context).unwrap();
+        fs::copy(&workshop.trivy, context.join("trivy")).unwrap();
+        fs::write(
+            context.join("Dockerfile"),
+            "FROM scratch\nCOPY trivy /bin/trivy\nENV PATH=/bin\n",
+        )
+        .unwrap();
+        let tag = engine.image.clone();
+        engine.must(&["build", "--quiet", "--tag", &tag, context.to_str().unwrap()]);
+        let begun = std::time::Instant::now();
+        while !engine.run(&["push", "--quiet", &tag]).status.success() {
+            assert!(
+                begun.elapsed().as_secs() < 60,
+                "the registry takes no image"
+            );
+        }
+        let format = "--format={{index .RepoDigests 0}}";
+        engine.image = engine.must(&["inspect", format, &tag]);
+        // So that it is fetched again, by its digest.
+        engine.must(&["rmi", "--force", &tag]);
+        Some(engine)
+    }
+
+    fn run(&self, arguments: &[&str]) -> std::process::Output {
+        Command::new(&self.docker)
+            .env("DOCKER_BUILDKIT", "0")
+            .args(arguments)
+            .output()
+            .unwrap()
+    }
+
+    fn must(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.run(&["rmi", "--force", &self.image]);
+        drop(self.registry.kill());
+        drop(self.registry.wait());
+    }
+}
+
+#[test]
+fn without_a_program_trivy_runs_in_a_container_pinned_by_its_digest() {
+    let Some(workshop) = Workshop::new() else {
+        return;
+    };
+    let Some(engine) = Engine::new(&workshop) else {
+        return;
+    };
+    // A search path with Docker alone.
+    let programs = workshop.path("programs");
+    fs::create_dir(&programs).unwrap();
+    std::os::unix::fs::symlink(&engine.docker, programs.join("docker")).unwrap();
+    let archive = workshop.archive("vulnerable", "dev-1a2b3c4");
+    let judge = |more: &[&str]| {
+        let mut command = tool!("trivy-gate").current_dir(workshop.folder.path());
+        if let Ok(host) = std::env::var("DOCKER_HOST") {
+            command = command.env("DOCKER_HOST", host);
+        }
+        let output = command
+            .env("PATH", &programs)
+            .env("TRIVY_SEVERITY", "LOW")
+            .args(["--input", archive.to_str().unwrap()])
+            .args(["--trivy-image", &engine.image, "--offline"])
+            .args(["--scanners", "vuln", "--format", "json"])
+            .args(more)
+            .output()
+            .unwrap();
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (output.status.code(), report)
+    };
+    let (code, report) = judge(&["--trivy-cache", "cache"]);
+    assert_eq!(
+        (code, &report["outputs"]["total"]),
+        (Some(10), &json!(7)),
+        "{report}"
+    );
+    assert_eq!(report["subject"]["tag"], "dev-1a2b3c4");
+    let (code, report) = judge(&[]);
+    assert_eq!(code, Some(3), "{report}");
+    let error = report["error"].to_string();
+    assert!(error.contains("--trivy-cache"), "{report}");
+    let left = engine.must(&[
+        "ps",
+        "--all",
+        "--quiet",
+        "--filter",
+        &format!("ancestor={}", engine.image),
+    ]);
+    assert_eq!(left, "", "a container is left");
+}
