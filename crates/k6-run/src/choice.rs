@@ -58,6 +58,19 @@ pub(crate) fn choose(
     instead(&first.construct, place, settings, console).map(Chosen::K6)
 }
 
+/// Returns the line of a script on which an option is set, the first where that is not seen.
+pub(crate) fn line_of(script: &Path, option: &str) -> usize {
+    let text = fs_err::read_to_string(script).unwrap_or_default();
+    let sets = |line: &str| {
+        line.match_indices(option).any(|(at, _)| {
+            let is_name = |it: char| it.is_alphanumeric() || it == '_' || it == '$';
+            let after = line[at + option.len()..].trim_start_matches(['\'', '"']);
+            !line[..at].ends_with(is_name) && after.trim_start().starts_with([':', '='])
+        })
+    };
+    text.lines().position(sets).map_or(1, |it| it + 1)
+}
+
 /// Finds k6 for what the built-in engine lacks.
 ///
 /// # Errors
@@ -92,4 +105,20 @@ pub(crate) fn instead(
     }
     console.note(&format!("{what}, so k6 runs the script"));
     Ok(program)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_option_is_found_on_the_line_that_sets_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.js");
+        let text = "// dns is set below\nexport const options = {\n  mydns: 1,\n  'dns': { ttl: '1m' },\n};\noptions.localIPs = ['x'];\n";
+        fs_err::write(&path, text).unwrap();
+        assert_eq!(line_of(&path, "dns"), 4);
+        assert_eq!(line_of(&path, "localIPs"), 6);
+        assert_eq!(line_of(&path, "missing"), 1);
+    }
 }

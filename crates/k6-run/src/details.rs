@@ -1,12 +1,17 @@
 //! What is known of a run, the same from both engines.
 
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
 
-use anyhow::{Context as _, Result};
-use autoscaleops_core::Failure;
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+
+use crate::compare::Comparison;
+
+mod recording;
+
+pub(crate) use recording::scalings;
+pub use recording::{Scaling, Step};
 
 /// What is known of a run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -16,6 +21,10 @@ pub struct LoadDetails {
     pub engine: String,
     /// The script.
     pub script: String,
+    /// When its clock began, where that is known.
+    #[schemars(with = "Option<String>")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
     /// How long it took, in milliseconds.
     pub duration_ms: f64,
     /// The exit code that k6 has for this end.
@@ -37,11 +46,14 @@ pub struct LoadDetails {
     pub thresholds: Vec<Threshold>,
     /// The checks.
     pub checks: Vec<Check>,
-    /// How it went, second by second.
+    /// How it went, second by second; in longer steps where it took long.
     pub timeline: Vec<Point>,
-    /// Replicas over time, from a recording of `hpa-watch`: seconds since the start of the recording, and how many.
+    /// Replicas over time, from a recording of `hpa-watch`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub replicas: Vec<(f64, u64)>,
+    pub scaling: Vec<Scaling>,
+    /// The changes since an earlier result, where two were compared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<Comparison>,
     /// How well the generator itself did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub generator: Option<Generator>,
@@ -53,7 +65,7 @@ pub struct LoadDetails {
     pub warnings: Vec<String>,
     /// Whether only what k6 itself holds against a run was to count.
     pub judged_as_k6: bool,
-    /// What was found in comparing or examining.
+    /// What was found in examining.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
     /// The summary for people.
@@ -67,6 +79,9 @@ pub struct Metric {
     /// `counter`, `gauge`, `rate` or `trend`.
     #[serde(rename = "type")]
     pub kind: String,
+    /// What the samples are: `time` in milliseconds, `data` in bytes, or `default`.
+    #[serde(default)]
+    pub contains: String,
     /// How many samples there were, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub samples: Option<u64>,
@@ -102,19 +117,25 @@ pub struct Check {
     pub fails: u64,
 }
 
-/// A second of a run.
+/// A second of a run, or a longer step of a long one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct Point {
-    /// Seconds since the start.
+    /// Its end, in seconds since the start.
     pub at: f64,
     /// Virtual users that ran.
     pub vus: u64,
-    /// Requests in this second, a second.
+    /// Requests a second.
     pub requests: f64,
-    /// Failed requests in this second, a second.
+    /// Failed requests a second.
     pub failed: f64,
-    /// The mean duration of the requests in this second, in milliseconds.
+    /// Iterations that could not be started, a second.
+    pub dropped: f64,
+    /// The mean duration of the requests in it, in milliseconds.
     pub latency_ms: f64,
+    /// 95 of 100 requests in it took at most this many milliseconds, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub p95_ms: Option<f64>,
 }
 
 /// How well the generator itself did.
@@ -170,113 +191,17 @@ impl Threshold {
     }
 }
 
+impl Check {
+    /// Returns its name with those of its groups: `shop › is paid`.
+    pub fn path(&self) -> String {
+        let path = format!("{}::{}", self.group, self.name);
+        path.trim_start_matches("::").replace("::", " › ")
+    }
+}
+
 impl LoadDetails {
     /// Returns a value of a metric.
     pub fn value(&self, metric: &str, name: &str) -> Option<f64> {
         self.metrics.get(metric)?.values.get(name).copied()
-    }
-}
-
-/// Returns the replicas over time of a recording of `hpa-watch`.
-///
-/// # Errors
-///
-/// Fails when the file cannot be read or holds no replicas.
-pub(crate) fn replicas(path: &Path) -> Result<Vec<(f64, u64)>> {
-    let text = fs_err::read_to_string(path).context("cannot read the recording of hpa-watch")?;
-    let mut points = Vec::new();
-    let lines = text.lines().filter(|it| !it.trim().is_empty());
-    let values: Vec<Value> = match serde_json::from_str::<Value>(&text) {
-        Ok(Value::Array(list)) => list,
-        Ok(whole) => vec![whole],
-        Err(_) => lines
-            .filter_map(|it| serde_json::from_str(it).ok())
-            .collect(),
-    };
-    for value in &values {
-        gather(value, &mut points);
-    }
-    if points.is_empty() {
-        let message = format!("`{}` holds no replicas over time", path.display());
-        return Err(Failure::usage(message)
-            .hint("record with: hpa-watch … --record FILE")
-            .into());
-    }
-    points.sort_by(|one, other| one.0.total_cmp(&other.0));
-    let first = points[0].0;
-    Ok(points
-        .into_iter()
-        .map(|(at, replicas)| (at - first, replicas))
-        .collect())
-}
-
-/// Finds objects that have a time and a number of replicas, wherever they stand.
-fn gather(value: &Value, points: &mut Vec<(f64, u64)>) {
-    match value {
-        Value::Object(map) => {
-            let time = ["at", "time", "timestamp", "elapsed_ms", "at_ms"]
-                .iter()
-                .find_map(|key| map.get(*key).map(|it| (*key, it)));
-            let replicas = ["replicas", "current_replicas", "current", "ready_replicas"]
-                .iter()
-                .find_map(|key| map.get(*key)?.as_u64());
-            let seconds = time.and_then(|(key, value)| match value {
-                Value::Number(number) => {
-                    let number = number.as_f64()?;
-                    Some(if key.ends_with("_ms") {
-                        number / 1e3
-                    } else {
-                        number
-                    })
-                }
-                Value::String(text) => seconds_of(text),
-                _ => None,
-            });
-            if let (Some(at), Some(replicas)) = (seconds, replicas) {
-                points.push((at, replicas));
-                return;
-            }
-            for inner in map.values() {
-                gather(inner, points);
-            }
-        }
-        Value::Array(list) => {
-            for inner in list {
-                gather(inner, points);
-            }
-        }
-        _ => {}
-    }
-}
-
-/// Returns an RFC 3339 time of the day in seconds since the epoch, near enough for a difference.
-fn seconds_of(text: &str) -> Option<f64> {
-    let timestamp: jiff::Timestamp = text.parse().ok()?;
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "milliseconds since the epoch fit"
-    )]
-    let seconds = timestamp.as_millisecond() as f64 / 1e3;
-    Some(seconds)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn replicas_are_found_in_lines_and_in_lists() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("recording");
-        let lines = "{\"time\":\"2026-11-23T09:00:10Z\",\"replicas\":2}\n{\"time\":\"2026-11-23T09:00:00Z\",\"replicas\":1}\n";
-        for text in [
-            lines,
-            "{\"points\":[{\"at\":5,\"replicas\":1},{\"at\":15,\"replicas\":2}]}",
-        ] {
-            fs_err::write(&path, text).unwrap();
-            assert_eq!(replicas(&path).unwrap(), [(0.0, 1), (10.0, 2)]);
-        }
-        fs_err::write(&path, "{}").unwrap();
-        assert!(replicas(&path).is_err());
     }
 }

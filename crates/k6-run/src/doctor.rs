@@ -1,36 +1,46 @@
 //! `doctor`: what in a script needs the real k6.
 
-use std::path::Path;
-
 use anyhow::Result;
-use autoscaleops_core::{Console, Failure, Finding, Level, Report, Subject, Verdict};
+use autoscaleops_core::{Console, Finding, Level, Report, Subject, Verdict};
 use autoscaleops_k6_engine::js::Unsupported;
 
-use crate::{choice::needs_k6, details::LoadDetails, flags::RunFlags, native::Loaded};
+use crate::{
+    choice::{line_of, needs_k6},
+    details::LoadDetails,
+    flags::RunFlags,
+    native::Loaded,
+};
 
 /// Examines a script without running it.
 ///
 /// What stands outside its functions is run, as that is where its options come from; nothing is
 /// sent by that. Where it needs variables that are not there, only its imports are examined.
-pub(crate) fn examine(script: &Path, console: &Console) -> Result<Report<LoadDetails>> {
-    if !script.is_file() {
-        return Err(
-            Failure::usage(format!("the script `{}` is not a file", script.display())).into(),
-        );
-    }
-    let mut found = needs_k6(script, None);
+pub(crate) fn examine(flags: &RunFlags, console: &Console) -> Result<Report<LoadDetails>> {
+    flags.check()?;
+    let script = flags.script()?;
+    let mut found = needs_k6(&script, Some(flags));
+    let mut findings = Vec::new();
     if found.is_empty() {
-        let flags = RunFlags {
-            memory_limit: 512,
-            ..RunFlags::default()
-        };
-        match Loaded::new(script, &flags, console) {
-            Ok(loaded) => found.extend(loaded.foreign().map(|option| Unsupported {
-                construct: format!("options.{option}"),
-                file: script.to_owned(),
-                line: 1,
-            })),
-            Err(err) => console.warn(&format!("its options are not known: {err}")),
+        match Loaded::new(&script, flags, console) {
+            Ok(loaded) => {
+                found.extend(loaded.foreign().into_iter().map(|option| Unsupported {
+                    line: line_of(&script, option.split([' ', '.']).next().unwrap_or(&option)),
+                    construct: format!("options.{option}"),
+                    file: script.clone(),
+                }));
+                findings.extend(loaded.unknown().into_iter().map(|option| {
+                    let message = format!("there is no option `{option}`; it changes nothing");
+                    Finding::new(Level::Warning, "unknown-option", message).at(
+                        &script,
+                        line_of(&script, &option),
+                        1,
+                    )
+                }));
+            }
+            Err(err) => {
+                let message = format!("its options are not known, as it cannot be loaded: {err}");
+                findings.push(Finding::new(Level::Warning, "not-loaded", message));
+            }
         }
     }
     let name = script.display().to_string();
@@ -54,10 +64,16 @@ pub(crate) fn examine(script: &Path, console: &Console) -> Result<Report<LoadDet
         notes: found.iter().map(|it| it.construct.clone()).collect(),
         ..LoadDetails::default()
     };
-    let findings = found.iter().map(|it| {
+    let needs = found.iter().map(|it| {
         let message = format!("`{}` is not built in", it.construct);
-        Finding::new(Level::Note, "needs-k6", message).at(&it.file, it.line, 1)
+        let finding = Finding::new(Level::Note, "needs-k6", message);
+        if it.construct.starts_with("--") || it.construct.starts_with("K6_") {
+            finding
+        } else {
+            finding.at(&it.file, it.line, 1)
+        }
     });
+    let findings: Vec<Finding> = needs.chain(findings).collect();
     Ok(Report::new(Verdict::Pass, summary, details)
         .subject(Subject::new("load-test", name))
         .output("engine", engine)

@@ -13,6 +13,7 @@ use crate::settings::Engine;
 
 mod beyond;
 pub(crate) mod environment;
+mod imports;
 mod k6;
 
 pub(crate) use beyond::Beyond;
@@ -52,6 +53,14 @@ pub(crate) struct RunFlags {
     /// Certificate authorities to trust besides the system's, in PEM
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
+
+    /// Fetch no module that the script imports from the network: what is cached has to do
+    #[arg(long)]
+    pub(crate) offline: bool,
+
+    /// Write down, in k6-imports.lock beside the script, which bytes its modules of the network have
+    #[arg(long)]
+    pub(crate) pin_imports: bool,
 
     /// A recording of `hpa-watch`, to show replicas beside the load
     #[arg(long, value_name = "FILE")]

@@ -3,7 +3,7 @@
 //! In reading order: `flags` says what is wanted; `choice` finds the engine for it; `native` or
 //! `real` runs the script and fills the `details`; `verdict` judges them; `render` writes them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use autoscaleops_core::{
     CommonArgs, Console, Format, Look, Report, Subject, Tool, cli::VERSION, config,
@@ -21,12 +21,16 @@ mod native;
 mod operator;
 mod progress;
 mod prometheus;
+mod quantity;
 mod real;
 mod render;
 mod settings;
+mod timeline;
 mod verdict;
+mod voice;
 
-pub use details::{LoadDetails, Metric, Point, Threshold};
+pub use compare::{Change, Comparison, Course};
+pub use details::{LoadDetails, Metric, Point, Scaling, Step, Threshold};
 pub use settings::{Engine, Settings};
 
 use crate::{choice::Chosen, flags::RunFlags};
@@ -63,10 +67,7 @@ enum Command {
     /// Run a script
     Run(Box<RunFlags>),
     /// Say what in a script needs the real k6, without running it
-    Doctor {
-        /// The script
-        script: PathBuf,
-    },
+    Doctor(Box<RunFlags>),
     /// Compare two results and fail on a regression
     Compare(compare::CompareFlags),
     /// Write a result as a page, as Markdown or as JUnit
@@ -88,7 +89,7 @@ impl Tool for Cli {
     fn run(self, console: &mut Console) -> anyhow::Result<Report<LoadDetails>> {
         let flags = match self.command {
             Some(Command::Run(flags)) => *flags,
-            Some(Command::Doctor { script }) => return doctor::examine(&script, console),
+            Some(Command::Doctor(flags)) => return doctor::examine(&flags, console),
             Some(Command::Compare(flags)) => return compare::run(&flags),
             Some(Command::Report(flags)) => return render::rewrite(&flags, console),
             Some(Command::Operator(flags)) => return operator::run(&flags, console),
@@ -101,7 +102,7 @@ impl Tool for Cli {
         let mut details = execute(&script, &flags, &settings, console)?;
         details.judged_as_k6 = settings.k6_strict_compat;
         if let Some(recording) = &flags.hpa_recording {
-            details.replicas = details::replicas(recording)?;
+            details.scaling = details::scalings(recording, details.started_at)?;
         }
         let judged = verdict::judge(&details);
         details.k6_exit_code = judged.k6_exit_code;
@@ -128,12 +129,13 @@ fn execute(
         Chosen::K6(program) => program,
         Chosen::Native => {
             let loaded = native::Loaded::new(script, flags, console)?;
-            let Some(option) = loaded.foreign() else {
+            let Some(option) = loaded.foreign().into_iter().next() else {
                 return native::run(loaded, script, flags, console);
             };
             // Which options a script has is known only once it was loaded.
             let construct = format!("options.{option}");
-            choice::instead(&construct, Some((script, 1)), settings, console)?
+            let line = choice::line_of(script, option.split([' ', '.']).next().unwrap_or(&option));
+            choice::instead(&construct, Some((script, line)), settings, console)?
         }
     };
     real::run(&program, script, flags, console)

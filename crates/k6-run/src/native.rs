@@ -1,23 +1,21 @@
 //! A run on the built-in engine.
 
-use std::{fs::File, path::Path, thread};
+use std::{fs::File, path::Path, thread, time::Duration};
 
 use anyhow::{Context as _, Result};
 use autoscaleops_core::{Console, Failure, cli::VERSION, config, stop};
 use autoscaleops_k6_engine::{
     http::{Network, Proxies},
-    js::Modules,
     options::Options,
     run::{Finished, RunError, Settings, Source, Test},
     summary::{self, Shape},
 };
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::{
-    details::LoadDetails,
-    flags::RunFlags,
-    progress::{Timeline, Voice},
-    prometheus::Exporter,
+    details::LoadDetails, flags::RunFlags, progress::Board, prometheus::Exporter,
+    timeline::Timeline, voice::Voice,
 };
 
 mod files;
@@ -47,7 +45,7 @@ impl Loaded {
         let (voice, speak) = Voice::new(own.transpose()?);
         let source = Source {
             path: script.to_owned(),
-            modules: Modules::default(),
+            modules: flags.modules(script)?,
             env: flags.variables()?,
             console: speak,
             memory_limit: flags.memory_limit << 20,
@@ -70,9 +68,22 @@ impl Loaded {
         })
     }
 
-    /// Returns the first option that only the real k6 has.
-    pub(crate) fn foreign(&self) -> Option<String> {
-        self.options.foreign().first().map(|it| (*it).to_owned())
+    /// Returns the options that only the real k6 has.
+    pub(crate) fn foreign(&self) -> Vec<String> {
+        self.options
+            .foreign()
+            .into_iter()
+            .map(|it| (*it).to_owned())
+            .collect()
+    }
+
+    /// Returns the options that nobody has.
+    pub(crate) fn unknown(&self) -> Vec<String> {
+        self.options
+            .unknown()
+            .into_iter()
+            .map(|it| (*it).to_owned())
+            .collect()
     }
 }
 
@@ -109,8 +120,8 @@ pub(crate) fn run(
             exporter.address
         ));
     }
-    let mut timeline = Timeline::default();
-    let bar = console.draws().then(|| console.spinner("starting"));
+    let (mut timeline, mut began) = (Timeline::default(), None);
+    let mut board = Board::new(console, "starting");
     let mut progress =
         |status: &autoscaleops_k6_engine::run::Status,
          totals: &mut autoscaleops_k6_engine::metrics::Totals,
@@ -119,8 +130,9 @@ pub(crate) fn run(
             if let Some(exporter) = &mut scraped {
                 exporter.refresh(collector, totals);
             }
+            began.get_or_insert_with(|| Timestamp::now() - signed(status.elapsed));
             timeline.advance(status, totals);
-            timeline.tell(status, console, bar.as_ref());
+            board.tell(status, &timeline.points, console);
         };
     let (lines, fault) = files::lines(flags)?;
     let settings = Settings {
@@ -147,9 +159,10 @@ pub(crate) fn run(
         }
     };
     let finished = test.run(settings, &for_script);
-    drop(bar);
+    drop(board);
     voice.close(console);
     let mut finished = finished.map_err(|err| failure(script, err))?;
+    timeline.close(finished.duration, &mut finished.totals);
     if let Some(path) = &flags.k6_flags.summary_export {
         let exported = if machine {
             summary::machine_readable(&mut finished, &shape, &name, &version)
@@ -166,6 +179,7 @@ pub(crate) fn run(
         flags.fail_on_saturation,
     );
     details.timeline = timeline.points;
+    details.started_at = began;
     if let Some(fault) = fault.get() {
         details.warnings.push(fault.clone());
     }
@@ -173,6 +187,10 @@ pub(crate) fn run(
         details.text = told::texts(&mut finished, &shape, console)?;
     }
     Ok(details)
+}
+
+fn signed(elapsed: Duration) -> SignedDuration {
+    SignedDuration::try_from(elapsed).unwrap_or_default()
 }
 
 /// Returns the options that a script can read: its own with the flags over them.

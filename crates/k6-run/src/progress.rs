@@ -1,163 +1,191 @@
-//! What is seen of a run while it goes on, and what is kept of it second by second.
+//! What is seen of a run while it goes on: bars on a terminal, a line now and then elsewhere.
 
-use std::{
-    fs::File,
-    io::Write as _,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-        mpsc,
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
-use autoscaleops_core::Console;
-use autoscaleops_k6_engine::{
-    js::{Console as Speech, Level},
-    metrics::{HTTP_REQ_DURATION, HTTP_REQ_FAILED, HTTP_REQS, Sink, Totals},
-    run::Status,
-};
+use anstyle::AnsiColor;
+use autoscaleops_core::{Console, Look, console::Progress};
+use autoscaleops_k6_engine::run::Status;
 
-use crate::details::Point;
+use crate::{details::Point, quantity};
 
-/// Warnings of scripts that are shown; the rest is counted.
-const SHOWN: u64 = 100;
 /// How often a line is written where nobody watches.
 const LINE: Duration = Duration::from_secs(10);
+/// The widest bar.
+const BAR: usize = 40;
 
-/// What scripts say, on its way to standard error.
-pub(crate) struct Voice {
-    said: mpsc::Receiver<String>,
-    warnings: Arc<AtomicU64>,
-}
-
-impl Voice {
-    /// Returns the receiving end, and the function that scripts speak to.
-    ///
-    /// With `own` what the script says goes to that file, in the form of k6's log.
-    pub(crate) fn new(own: Option<File>) -> (Self, Speech) {
-        let own = own.map(Mutex::new);
-        let (sender, said) = mpsc::channel();
-        let warnings = Arc::new(AtomicU64::new(0));
-        let count = Arc::clone(&warnings);
-        let speak = move |level: Level, text: &str| {
-            let (word, name) = match level {
-                Level::Debug => return,
-                Level::Info => ("INFO", "info"),
-                Level::Warning => ("WARN", "warning"),
-                Level::Error => ("ERRO", "error"),
-            };
-            if let Some(file) = &own {
-                let time = jiff::Timestamp::now().strftime("%FT%TZ");
-                let line = format!("time=\"{time}\" level={name} msg={text:?} source=console\n");
-                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-                let _ = file.write_all(line.as_bytes());
-                return;
-            }
-            if level >= Level::Warning && count.fetch_add(1, Ordering::Relaxed) >= SHOWN {
-                return;
-            }
-            let _ = sender.send(format!("{word} {text}"));
-        };
-        (Self { said, warnings }, Box::new(speak))
-    }
-
-    /// Writes what was said since the last call.
-    pub(crate) fn pass_on(&self, console: &Console) {
-        for line in self.said.try_iter() {
-            console.say(&line);
-        }
-    }
-
-    /// Says how many warnings were not shown.
-    pub(crate) fn close(&self, console: &Console) {
-        self.pass_on(console);
-        let all = self.warnings.load(Ordering::Relaxed);
-        if all > SHOWN {
-            console.warn(&format!(
-                "{} more warnings of the script are not shown",
-                all - SHOWN
-            ));
-        }
-    }
-}
-
-/// What is kept of a run second by second.
-#[derive(Default)]
-pub(crate) struct Timeline {
-    pub(crate) points: Vec<Point>,
-    last: (f64, f64, u64, f64, u64),
+/// Shows how a run goes.
+pub(crate) struct Board {
+    lines: Option<Progress>,
+    look: Look,
     told: Duration,
 }
 
-impl Timeline {
-    /// Adds a point for each second that has passed.
-    pub(crate) fn advance(&mut self, status: &Status, totals: &mut Totals) {
-        let now = status.elapsed.as_secs_f64();
-        let (at, requests, failed, sum, count) = self.last;
-        let step = now - at;
-        if step < 1.0 {
-            return;
+impl Board {
+    /// Begins to show, with `what` until there is more.
+    pub(crate) fn new(console: &Console, what: &str) -> Self {
+        Self {
+            lines: console.draws().then(|| console.board(what)),
+            look: console.look(),
+            told: Duration::ZERO,
         }
-        let (sum_now, count_now) = match totals.sink(HTTP_REQ_DURATION) {
-            #[expect(clippy::cast_precision_loss, reason = "a number of requests")]
-            Some(Sink::Trend(trend)) => (trend.average() * trend.count() as f64, trend.count()),
-            _ => (0.0, 0),
-        };
-        let requests_now = totals.sum(HTTP_REQS);
-        let failed_now = totals.rate(HTTP_REQ_FAILED).0;
-        #[expect(clippy::cast_precision_loss, reason = "a number of requests")]
-        let point = Point {
-            at: now,
-            vus: status.active,
-            requests: (requests_now - requests) / step,
-            failed: (failed_now - failed) as f64 / step,
-            latency_ms: if count_now > count {
-                (sum_now - sum) / (count_now - count) as f64
-            } else {
-                0.0
-            },
-        };
-        self.points.push(point);
-        self.last = (now, requests_now, failed_now, sum_now, count_now);
     }
 
-    /// Tells a person how it goes, rarely where nobody watches.
-    pub(crate) fn tell(
-        &mut self,
-        status: &Status,
-        console: &Console,
-        bar: Option<&autoscaleops_core::console::Progress>,
-    ) {
-        let seconds = status.elapsed.as_secs();
-        let head = format!(
-            "running ({:02}m{:02}s), {}/{} VUs, {} complete and {} interrupted iterations",
-            seconds / 60,
-            seconds % 60,
-            status.active,
-            status.initialized,
-            status.completed,
-            status.interrupted
-        );
-        if let Some(bar) = bar {
+    /// Tells how it goes now. `points` are the seconds up to now.
+    pub(crate) fn tell(&mut self, status: &Status, points: &[Point], console: &Console) {
+        let head = head(status);
+        // A script that sends nothing is not told every second that nothing was sent.
+        let asks = points.iter().any(|it| it.requests > 0.0);
+        let recent = points.last().filter(|_| asks).map(recent);
+        if let Some(lines) = &self.lines {
             let mut text = head;
-            for (name, done, words) in &status.scenarios {
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "a share of 30"
-                )]
-                let filled = (done * 30.0) as usize;
-                text.push_str(&format!(
-                    "\n{name} [{:-<30}] {:3.0}% {words}",
-                    "=".repeat(filled),
-                    done * 100.0
-                ));
+            for line in bars(status, &self.look) {
+                text.push('\n');
+                text.push_str(&line);
             }
-            bar.say(&text);
+            if let Some(recent) = recent {
+                text.push('\n');
+                text.push_str(&self.look.dim(&recent));
+            }
+            lines.say(&text);
         } else if status.elapsed >= self.told + LINE {
             self.told = status.elapsed;
-            console.note(&head);
+            let recent = recent.map(|it| format!("; {it}")).unwrap_or_default();
+            console.note(&format!("{head}{recent}"));
+        }
+    }
+}
+
+/// Returns the line that k6 has for a whole run.
+fn head(status: &Status) -> String {
+    let tenths = status.elapsed.as_millis() / 100;
+    let (minutes, rest) = (tenths / 600, tenths % 600);
+    let minutes = match minutes {
+        0 => String::new(),
+        more => format!("{more}m"),
+    };
+    format!(
+        "running ({minutes}{:02}.{}s), {:02}/{:02} VUs, {} complete and {} interrupted iterations",
+        rest / 10,
+        rest % 10,
+        status.active,
+        status.initialized,
+        status.completed,
+        status.interrupted
+    )
+}
+
+/// Returns what the last second was like.
+fn recent(point: &Point) -> String {
+    let mut text = format!("{} requests/s", quantity::number(point.requests));
+    if point.failed > 0.0 {
+        text.push_str(&format!(", {} failed/s", quantity::number(point.failed)));
+    }
+    if point.dropped > 0.0 {
+        text.push_str(&format!(", {} dropped/s", quantity::number(point.dropped)));
+    }
+    match point.p95_ms {
+        Some(p95) => text.push_str(&format!(", p(95) {}", quantity::time(p95))),
+        None if point.requests > 0.0 => {
+            text.push_str(&format!(", mean {}", quantity::time(point.latency_ms)));
+        }
+        None => {}
+    }
+    text
+}
+
+/// Returns a bar for each scenario, in the columns of the terminal.
+fn bars(status: &Status, look: &Look) -> Vec<String> {
+    let names = status.scenarios.iter().map(|it| it.0.chars().count());
+    let words = status.scenarios.iter().map(|it| it.2.chars().count());
+    let (names, words) = (names.max().unwrap_or(0), words.max().unwrap_or(0));
+    // Name, mark, brackets and blanks take their share of a line.
+    let room = look.width.saturating_sub(names + words + 7);
+    let width = room.min(BAR);
+    status
+        .scenarios
+        .iter()
+        .map(|(name, done, words)| {
+            let mark = if *done >= 1.0 {
+                look.paint(AnsiColor::Green.on_default(), "✓")
+            } else {
+                " ".to_owned()
+            };
+            let bar = match width {
+                0..4 => format!("{:3.0}%", done * 100.0),
+                _ => format!("[{}]", bar(*done, width)),
+            };
+            format!("{name:<names$} {mark} {bar} {words}")
+        })
+        .collect()
+}
+
+fn bar(done: f64, width: usize) -> String {
+    let text = format!(" {:.0}% ", done * 100.0);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "a share of a few columns"
+    )]
+    let filled = (done.clamp(0.0, 1.0) * width as f64) as usize;
+    let mut bar = format!("{:-<width$}", "=".repeat(filled));
+    // As in k6, the share stands in the middle where there is room.
+    if width >= 16 && done < 1.0 {
+        let from = (width - text.len()) / 2;
+        bar.replace_range(from..from + text.len(), &text);
+    }
+    bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status() -> Status {
+        Status {
+            elapsed: Duration::from_millis(62_345),
+            active: 3,
+            initialized: 13,
+            completed: 7,
+            interrupted: 0,
+            scenarios: vec![
+                ("browse".to_owned(), 0.5, " 3/10 VUs  3.5s/7s".to_owned()),
+                ("a_long_name".to_owned(), 1.0, " 0/3 VUs  6s/6s".to_owned()),
+            ],
+        }
+    }
+
+    #[test]
+    fn lines_are_those_that_users_of_k6_know() {
+        assert_eq!(
+            head(&status()),
+            "running (1m02.3s), 03/13 VUs, 7 complete and 0 interrupted iterations"
+        );
+        let look = Look {
+            width: 160,
+            color: false,
+        };
+        let lines = bars(&status(), &look);
+        assert_eq!(
+            lines[0],
+            "browse        [================= 50% ------------------]  3/10 VUs  3.5s/7s"
+        );
+        assert_eq!(
+            lines[1],
+            "a_long_name ✓ [========================================]  0/3 VUs  6s/6s"
+        );
+    }
+
+    #[test]
+    fn no_line_is_longer_than_the_terminal_is_wide() {
+        for width in [40, 60, 80] {
+            let look = Look {
+                width,
+                color: false,
+            };
+            for line in bars(&status(), &look) {
+                assert!(line.chars().count() <= width, "{width}: {line}");
+            }
         }
     }
 }

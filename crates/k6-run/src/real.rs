@@ -15,23 +15,25 @@ use autoscaleops_core::{
     process::{self, Run},
     stop,
 };
+use autoscaleops_k6_engine::run::Status;
+use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::{details::LoadDetails, flags::RunFlags, native};
+use crate::{details::LoadDetails, flags::RunFlags, native, progress::Board};
 
+mod printed;
 pub(crate) mod said;
+mod shapes;
 mod translate;
 pub(crate) mod watch;
 
-pub(crate) use translate::translate;
+pub(crate) use shapes::any_shape;
 
 use said::Said;
 use watch::{Glance, Watch};
 
 /// How much of standard output is kept.
 const KEPT: u64 = 64 << 20;
-/// How often a line is written where nobody watches.
-const LINE: Duration = Duration::from_secs(10);
 /// Variables that change what a program does, k6 included; they reach scripts another way.
 const STEERING: [&str; 12] = [
     "PATH",
@@ -71,13 +73,14 @@ pub(crate) fn run(
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
     let export = folder.path().join("summary.json");
     let mut attempts = 0;
-    let (code, output, said, points) = loop {
+    let (code, output, said, points, began) = loop {
         attempts += 1;
         let watch = Watch::new().context("cannot find a free port")?;
+        let began = Timestamp::now();
         let ended = attend(program, script, flags, &export, watch, &version, console)?;
         // Another program took the port in between.
         if ended.0 != 106 || attempts == 3 {
-            break ended;
+            break (ended.0, ended.1, ended.2, ended.3, began);
         }
     };
     let Ok(text) = fs_err::read_to_string(&export) else {
@@ -85,13 +88,15 @@ pub(crate) fn run(
     };
     let exported: Value =
         serde_json::from_str(&text).context("cannot read the summary that k6 wrote")?;
-    let mut details = translate(&exported);
+    let mut details = translate::translate(&exported);
     details.exceptions = said.exceptions;
     details.first_exception.clone_from(&said.first_exception);
     details.ended_early = said.early(code);
     details.engine = version;
     details.script = script.display().to_string();
     details.timeline = points;
+    details.started_at = Some(began);
+    printed::fill(&mut details, &String::from_utf8_lossy(&output));
     if !flags.k6_flags.leaves_out_summary() {
         String::from_utf8_lossy(&output)
             .trim_end()
@@ -184,9 +189,7 @@ fn attend(
         }
         Some(())
     });
-    let bar = console
-        .draws()
-        .then(|| console.spinner(&format!("{version} starts")));
+    let mut board = Board::new(console, &format!("{version} starts"));
     let mut said = Said::default();
     let pass_on = |said: &mut Said| {
         for line in lines.try_iter() {
@@ -194,7 +197,7 @@ fn attend(
             console.say(&line);
         }
     };
-    let (began, mut told, mut asked) = (Instant::now(), Duration::ZERO, false);
+    let (began, mut asked) = (Instant::now(), false);
     let status = loop {
         pass_on(&mut said);
         if let Some(status) = running.poll().context("k6 cannot be waited for")? {
@@ -206,33 +209,31 @@ fn attend(
             running.interrupt();
         }
         if let Some(glance) = watch.look() {
-            let text = words(began.elapsed(), &glance);
-            if let Some(bar) = &bar {
-                bar.say(&format!("{version} {text}"));
-            } else if began.elapsed() >= told + LINE {
-                told = began.elapsed();
-                console.note(&text);
-            }
+            let status = status(began.elapsed(), &glance);
+            board.tell(&status, &watch.points, console);
         }
         thread::sleep(Duration::from_millis(20));
     };
-    drop(bar);
+    drop(board);
     let _ = listener.join();
     pass_on(&mut said);
     let output = answer.join().unwrap_or_default();
     Ok((status.code().unwrap_or(255), output, said, watch.points))
 }
 
-fn words(elapsed: Duration, glance: &Glance) -> String {
-    let seconds = elapsed.as_secs();
-    format!(
-        "running ({:02}m{:02}s), {}/{} VUs, {} complete iterations",
-        seconds / 60,
-        seconds % 60,
-        glance.vus,
-        glance.vus_max,
-        glance.iterations
-    )
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "k6's counts"
+)]
+fn status(elapsed: Duration, glance: &Glance) -> Status {
+    Status {
+        elapsed,
+        active: glance.vus as u64,
+        initialized: glance.vus_max as u64,
+        completed: glance.iterations as u64,
+        ..Status::default()
+    }
 }
 
 fn version(program: &Path) -> Result<String> {

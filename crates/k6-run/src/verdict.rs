@@ -2,7 +2,10 @@
 
 use autoscaleops_core::{Finding, Level, Report, Verdict};
 
-use crate::details::{EndedEarly, LoadDetails};
+use crate::{
+    details::{EndedEarly, LoadDetails},
+    quantity,
+};
 
 /// A verdict with its reasons.
 pub(crate) struct Judged {
@@ -14,10 +17,6 @@ pub(crate) struct Judged {
 }
 
 /// Judges a run. Where `judged_as_k6` is set, only what k6 itself holds against a run counts.
-#[expect(
-    clippy::too_many_lines,
-    reason = "a table of ends, each with its word and its code"
-)]
 pub(crate) fn judge(details: &LoadDetails) -> Judged {
     let as_k6 = details.judged_as_k6;
     let mut findings = Vec::new();
@@ -25,69 +24,21 @@ pub(crate) fn judge(details: &LoadDetails) -> Judged {
         |id: &str, message: String| findings.push(Finding::new(Level::Error, id, message));
     let mut code = 0;
     if let Some(early) = &details.ended_early {
-        let (id, message, number) = match early {
-            EndedEarly::Script(text) => ("aborted", text.clone(), 108),
-            EndedEarly::Threshold => (
-                "aborted",
-                "a threshold with abortOnFail ended the run".to_owned(),
-                99,
-            ),
-            EndedEarly::Signal => ("interrupted", "the run was interrupted".to_owned(), 105),
-            EndedEarly::Setup(text) => {
-                ("setup", format!("setup() threw: {}", first_line(text)), 107)
-            }
-            EndedEarly::SetupTimeout(text) => {
-                ("setup", format!("setup() took longer than {text}"), 100)
-            }
-            EndedEarly::Teardown(text) => (
-                "teardown",
-                format!("teardown() threw: {}", first_line(text)),
-                107,
-            ),
-            EndedEarly::TeardownTimeout(text) => (
-                "teardown",
-                format!("teardown() took longer than {text}"),
-                101,
-            ),
-            EndedEarly::Marked(text) if text.is_empty() => (
-                "marked-failed",
-                "the script marked the run as failed".to_owned(),
-                110,
-            ),
-            EndedEarly::Marked(text) => (
-                "marked-failed",
-                format!("the script marked the run as failed: {text}"),
-                110,
-            ),
-            EndedEarly::Broken(text) => (
-                "broken",
-                format!("virtual users could not be made: {text}"),
-                107,
-            ),
-        };
+        let (id, message, number) = told(early);
         code = number;
         fault(id, message);
     }
-    let missed: Vec<String> = details
-        .thresholds
-        .iter()
-        .filter(|it| !it.ok)
-        .map(|it| match it.value {
-            Some(value) => format!(
-                "{}: '{}' was missed with {}",
-                it.metric,
-                it.condition,
-                short(value)
-            ),
-            None => format!("{}: '{}' was missed", it.metric, it.condition),
-        })
-        .collect();
-    if !missed.is_empty() {
+    for one in details.thresholds.iter().filter(|it| !it.ok) {
         // A script's own end counts before its thresholds, as in k6.
         code = if code == 0 { 99 } else { code };
-    }
-    for message in missed {
-        fault("threshold", message);
+        let with = match one.value {
+            Some(_) => format!(" with {}", quantity::measured(details, one)),
+            None => String::new(),
+        };
+        fault(
+            "threshold",
+            format!("{}: '{}' was missed{with}", one.metric, one.condition),
+        );
     }
     if !as_k6 {
         beyond_k6(details, &mut fault);
@@ -98,39 +49,97 @@ pub(crate) fn judge(details: &LoadDetails) -> Judged {
         (true, false) if !as_k6 => Verdict::Undecided,
         (true, _) => Verdict::Pass,
     };
-    if let Some(generator) = details
-        .generator
-        .filter(|it| it.saturated && !it.must_not_saturate)
-    {
-        findings.push(Finding::new(
-            Level::Warning,
-            "saturated",
-            saturation(&generator),
-        ));
-    }
-    for warning in &details.warnings {
-        findings.push(Finding::new(Level::Warning, "incomplete", warning));
-    }
-    let summary = match verdict {
-        Verdict::Pass => format!("passed: {}", numbers(details)),
-        Verdict::Undecided => "no iteration came to its end, so nothing was measured".to_owned(),
-        _ => {
-            let first = findings.first().map_or("failed", |it| it.message.as_str());
-            match findings
-                .iter()
-                .filter(|it| it.level == Level::Error)
-                .count()
-            {
-                1 => format!("{first}; {}", numbers(details)),
-                more => format!("{first}, and {} more; {}", more - 1, numbers(details)),
-            }
-        }
-    };
+    let summary = summary(details, verdict, &findings);
+    findings.extend(warnings(details));
     Judged {
         verdict,
         summary,
         findings,
         k6_exit_code: code,
+    }
+}
+
+/// Returns what an early end is called, what it says, and the exit code that k6 has for it.
+fn told(early: &EndedEarly) -> (&'static str, String, u8) {
+    let threw = |name: &str, text: &str| format!("{name}() threw: {}", first_line(text));
+    let took = |name: &str, limit: &str| format!("{name}() took longer than {limit}");
+    match early {
+        EndedEarly::Script(text) => ("aborted", text.clone(), 108),
+        EndedEarly::Threshold => {
+            let text = "a threshold with abortOnFail ended the run";
+            ("aborted", text.to_owned(), 99)
+        }
+        EndedEarly::Signal => ("interrupted", "the run was interrupted".to_owned(), 105),
+        EndedEarly::Setup(text) => ("setup", threw("setup", text), 107),
+        EndedEarly::SetupTimeout(limit) => ("setup", took("setup", limit), 100),
+        EndedEarly::Teardown(text) => ("teardown", threw("teardown", text), 107),
+        EndedEarly::TeardownTimeout(limit) => ("teardown", took("teardown", limit), 101),
+        EndedEarly::Marked(text) => {
+            let mut message = "the script marked the run as failed".to_owned();
+            if !text.is_empty() {
+                message.push_str(&format!(": {text}"));
+            }
+            ("marked-failed", message, 110)
+        }
+        EndedEarly::Broken(text) => {
+            let message = format!("virtual users could not be made: {text}");
+            ("broken", message, 107)
+        }
+    }
+}
+
+/// What does not fail a run, and should be known of it.
+fn warnings(details: &LoadDetails) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let warn = |id: &str, message: String| Finding::new(Level::Warning, id, message);
+    if let Some(generator) = details
+        .generator
+        .filter(|it| it.saturated && !it.must_not_saturate)
+    {
+        found.push(warn("saturated", saturation(&generator)));
+    }
+    let dropped = details.value("dropped_iterations", "count").unwrap_or(0.0);
+    if dropped > 0.0 && !judged(details, "dropped_iterations") {
+        let message = format!(
+            "{} could not be started for want of virtual users, so there was less load than asked for",
+            quantity::count(dropped, "iteration")
+        );
+        found.push(warn("dropped", message));
+    }
+    found.extend(
+        details
+            .warnings
+            .iter()
+            .map(|it| warn("incomplete", it.clone())),
+    );
+    if details.thresholds.is_empty() && details.iterations > 0 && !details.judged_as_k6 {
+        let message = "the script has no threshold, so only a run in which nothing works can fail";
+        found.push(Finding::new(Level::Note, "no-thresholds", message));
+    }
+    found
+}
+
+/// Returns whether a threshold is on `metric`.
+fn judged(details: &LoadDetails, metric: &str) -> bool {
+    details.thresholds.iter().any(|it| it.metric == metric)
+}
+
+fn summary(details: &LoadDetails, verdict: Verdict, faults: &[Finding]) -> String {
+    let numbers = numbers(details);
+    match (verdict, faults) {
+        (Verdict::Pass, _) => match details.thresholds.len() {
+            0 => numbers,
+            1 => format!("the threshold holds; {numbers}"),
+            count => format!("all {count} thresholds hold; {numbers}"),
+        },
+        (Verdict::Undecided, _) => {
+            "no iteration came to its end, so nothing was measured".to_owned()
+        }
+        (_, [only]) => format!("{}; {numbers}", only.message),
+        (_, [first, more @ ..]) => {
+            format!("{}, and {} more; {numbers}", first.message, more.len())
+        }
+        (_, []) => numbers,
     }
 }
 
@@ -161,7 +170,10 @@ fn beyond_k6(details: &LoadDetails, fault: &mut impl FnMut(&str, String)) {
     if requests > 0.0 && failed == Some(1.0) {
         fault(
             "nothing-succeeded",
-            format!("none of the {requests} requests succeeded"),
+            match requests {
+                1.0 => "the only request failed".to_owned(),
+                many => format!("none of the {} requests succeeded", quantity::number(many)),
+            },
         );
     }
     if let Some(generator) = details
@@ -174,9 +186,9 @@ fn beyond_k6(details: &LoadDetails, fault: &mut impl FnMut(&str, String)) {
 
 fn saturation(generator: &crate::details::Generator) -> String {
     format!(
-        "this program was {:.0} % busy and up to {} ms late, so what it measured includes its own delay",
-        generator.busy * 100.0,
-        short(generator.loop_lag_p99_ms)
+        "this program was {} busy and up to {} late, so what it measured includes its own delay",
+        quantity::percent((generator.busy * 100.0).round() / 100.0),
+        quantity::time(generator.loop_lag_p99_ms)
     )
 }
 
@@ -184,22 +196,22 @@ fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }
 
-/// Writes a number with at most three decimals.
-pub(crate) fn short(value: f64) -> String {
-    let text = format!("{value:.3}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
 fn numbers(details: &LoadDetails) -> String {
-    let requests = details.value("http_reqs", "count").unwrap_or(0.0);
-    let mut text = format!("{} iterations, {requests} requests", details.iterations);
-    if let Some(rate) = details.value("http_reqs", "rate") {
-        text.push_str(&format!(" ({rate:.1}/s)"));
+    #[expect(clippy::cast_precision_loss, reason = "a number of iterations")]
+    let iterations = details.iterations as f64;
+    let mut parts = vec![quantity::count(iterations, "iteration")];
+    if let Some(requests) = details.value("http_reqs", "count") {
+        let rate = details.value("http_reqs", "rate").unwrap_or(0.0);
+        let requests = quantity::count(requests, "request");
+        parts.push(format!("{requests} ({}/s)", quantity::number(rate)));
+    }
+    if let Some(failed) = details.value("http_req_failed", "rate") {
+        parts.push(format!("{} failed", quantity::percent(failed)));
     }
     if let Some(slow) = details.value("http_req_duration", "p(95)") {
-        text.push_str(&format!(", p(95) {} ms", short(slow)));
+        parts.push(format!("p(95) {}", quantity::time(slow)));
     }
-    text
+    parts.join(", ")
 }
 
 /// Adds what other programs want to know in a word.
@@ -233,6 +245,7 @@ mod tests {
         };
         let metric = |kind: &str, name: &str, value: f64| Metric {
             kind: kind.to_owned(),
+            contains: "default".to_owned(),
             samples: Some(10),
             values: [(name.to_owned(), value)].into(),
         };
@@ -322,6 +335,42 @@ mod tests {
         let judged = judge(&details);
         assert_eq!(judged.verdict, Verdict::Pass);
         assert_eq!(judged.findings[0].id, "incomplete");
+    }
+
+    #[test]
+    fn a_script_that_judges_nothing_is_told_so_and_k6_says_nothing_of_it() {
+        let ids = |details: &LoadDetails| -> Vec<String> {
+            judge(details)
+                .findings
+                .into_iter()
+                .map(|it| it.id)
+                .collect()
+        };
+        let mut details = ran();
+        assert_eq!(ids(&details), ["no-thresholds"]);
+        assert!(ids(&as_judged(&details, true)).is_empty());
+        details.thresholds.push(threshold(true, 10));
+        assert!(ids(&details).is_empty());
+    }
+
+    #[test]
+    fn less_load_than_asked_for_is_a_warning_unless_a_threshold_judges_it() {
+        let mut details = ran();
+        let dropped = Metric {
+            kind: "counter".to_owned(),
+            values: [("count".to_owned(), 49.0)].into(),
+            ..Metric::default()
+        };
+        details
+            .metrics
+            .insert("dropped_iterations".to_owned(), dropped);
+        let judged = judge(&details);
+        assert_eq!(judged.verdict, Verdict::Pass);
+        assert!(judged.findings[0].message.starts_with("49 iterations"));
+        let mut one = threshold(true, 10);
+        one.metric = "dropped_iterations".to_owned();
+        details.thresholds.push(one);
+        assert!(judge(&details).findings.is_empty());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use autoscaleops_core::{Console, file};
 use autoscaleops_k6_engine::{
     js::StopReason,
-    metrics::{Kind, Sink},
+    metrics::{Contains, Kind, Sink},
     run::{Finished, Stumble},
     span,
     summary::{self, Shape},
@@ -126,9 +126,18 @@ fn metric(finished: &mut Finished, name: &str, entry: &Value) -> Metric {
             .and_then(|it| finished.totals.sinks.get(it))
             .and_then(Option::as_ref),
     };
+    let contains = id
+        .and_then(|it| collector.registry.get(it))
+        .map(|it| it.contains);
     let values = entry.as_object().into_iter().flatten();
     Metric {
         kind: kind.to_string(),
+        contains: match contains {
+            Some(Contains::Time) => "time",
+            Some(Contains::Data) => "data",
+            _ => "default",
+        }
+        .to_owned(),
         samples: Some(sink.map_or(0, Sink::count)),
         values: values
             .filter_map(|(key, value)| {

@@ -81,7 +81,11 @@ pub(crate) fn merge(parts: &[Value]) -> Result<LoadDetails> {
     for (name, metrics) in names {
         let kind = metrics[0]["type"].as_str().unwrap_or_default();
         let curves = curves(&metrics);
-        let metric = sum(name, kind, &metrics, &curves, details.duration_ms / 1e3);
+        let mut metric = sum(name, kind, &metrics, &curves, details.duration_ms / 1e3);
+        metrics[0]["contains"]
+            .as_str()
+            .unwrap_or_default()
+            .clone_into(&mut metric.contains);
         let mut conditions: Vec<&str> = Vec::new();
         for metric in &metrics {
             for (condition, _) in metric["thresholds"].as_object().into_iter().flatten() {
@@ -217,6 +221,7 @@ fn sum(name: &str, kind: &str, metrics: &[&Value], curves: &[Curve], seconds: f6
     };
     Metric {
         kind: kind.to_owned(),
+        contains: String::new(),
         samples,
         values: values
             .into_iter()

@@ -35,6 +35,7 @@ pub(crate) fn translate(exported: &Value) -> LoadDetails {
         });
         let metric = Metric {
             kind: kind.to_owned(),
+            contains: contains(name).to_owned(),
             samples: None,
             values: values.collect(),
         };

@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 /// What k6 said last.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Glance {
+pub(crate) struct Glance {
     /// Virtual users that run.
     pub(super) vus: f64,
     /// Virtual users that exist.
@@ -90,6 +90,7 @@ impl Watch {
             } else {
                 0.0
             },
+            ..Point::default()
         });
         self.last = (at, now);
     }
@@ -161,7 +162,8 @@ mod tests {
                 vus: 5,
                 requests: 10.0,
                 failed: 7.5,
-                latency_ms: 50.0
+                latency_ms: 50.0,
+                ..Point::default()
             }
         );
     }

@@ -1,7 +1,7 @@
 //! Everything ends with a report: servers that stall, scripts that never return, signals, closed pipes.
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{BufReader, Read as _, Write as _},
     net::TcpListener,
     process::{Child, Command, Stdio},
     thread,
@@ -251,7 +251,7 @@ fn on_a_terminal_there_is_a_bar_for_each_scenario() {
         for word in [
             "first ",
             "second ",
-            "running (00m0",
+            "running (0",
             "complete and 0 interrupted",
         ] {
             assert!(seen.contains(word), "{word} is not in {seen:?}");

@@ -13,6 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 mod ends;
+mod forms;
 
 /// Answers every connection with the same bytes, and closes it.
 fn server(answer: &'static [u8]) -> String {

@@ -194,6 +194,10 @@ async fn answer(request: Request<Incoming>) -> Result<Answer, Infallible> {
             .header("x-multi", "2")
             .header("set-cookie", "a=1; Path=/")
             .body(whole(told.to_string())),
+        "/lib/one.js" => {
+            Response::builder().body(whole("import n from './two.js'; export default `one ${n}`; export const triple = (x) => x * 3;".to_owned()))
+        }
+        "/lib/two.js" => Response::builder().body(whole("export default 2;".to_owned())),
         "/large" => Response::builder().body(whole("x".repeat(3_000_000))),
         "/broken" => Response::builder().body(BoxBody::new(Broken(false))),
         _ => Response::builder().body(whole(told.to_string())),
