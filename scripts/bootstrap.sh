@@ -4,8 +4,8 @@
 #   scripts/bootstrap.sh                       on kind, where there is Docker
 #   scripts/bootstrap.sh --provider embedded   on the stand-in, where there is none
 #
-# Everything after the name goes to `kind-up up`. Credentials for Git come from a file that
-# `git_credentials.env_file` names, or from GITHUB_USER and GITHUB_TOKEN; never from an argument.
+# Everything after the name goes to `kind-up up`. Credentials for Git come from .env beside README.md, from what
+# autoscaleops.yaml names, or from GITHUB_USER and GITHUB_TOKEN; never from an argument.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -20,6 +20,12 @@ else
     echo "bootstrap.sh needs kind-up on PATH, or cargo to build it: https://rustup.rs" >&2
     exit 3
 fi
+
+# Lines GITHUB_USER= and GITHUB_TOKEN=, read by kind-up and by no shell.
+case " $* " in
+*" --env-file"* | *" --token-file"*) ;;
+*) if [ -f .env ]; then set -- --env-file "$root/.env" "$@"; fi ;;
+esac
 
 "$kind_up" doctor "$@"
 "$kind_up" up --timings "$@"

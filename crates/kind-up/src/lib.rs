@@ -106,7 +106,7 @@ struct Flags {
         value_name = "FILE"
     )]
     kubeconfig_file: Option<PathBuf>,
-    /// File with GITHUB_USER= and GITHUB_TOKEN= lines, for Image Updater: parsed, never sourced
+    /// File such as .env with user and token of Git, for Image Updater: parsed, never sourced
     #[arg(long, global = true, value_name = "FILE", conflicts_with_all = ["token_file", "username"])]
     env_file: Option<PathBuf>,
     /// File that holds the Git token, - for standard input

@@ -15,7 +15,7 @@ pub(crate) fn human(report: &Report<Details>, look: &Look) -> String {
         look.verdict(report.verdict),
         report.summary
     )];
-    if details.stand_in {
+    if details.stand_in && !details.nodes.is_empty() {
         lines.push(
             look.dim("  an embedded stand-in, no cluster: pods are processes of this machine"),
         );
@@ -127,22 +127,33 @@ pub(crate) fn bars(phases: &[Phase], width: usize) -> Vec<String> {
         .unwrap_or(0)
         .max(1);
     let name = phases.iter().map(|it| it.name.len()).max().unwrap_or(0);
+    let note = phases.iter().map(|it| it.note.len()).max().unwrap_or(0);
     let room = width.saturating_sub(name + 16).clamp(10, 60);
+    // What each did stands behind its time where the terminal is wide enough for all of them.
+    let has_notes = name + room + note + 18 <= width;
     let scale = |ms: u64| usize::try_from(ms * room as u64 / end).unwrap_or(0);
-    phases
+    let mut lines: Vec<String> = phases
         .iter()
         .map(|it| {
             let start = scale(it.start_ms).min(room - 1);
             let length = scale(it.elapsed_ms).clamp(1, room - start);
             let mark = if it.critical { "█" } else { "░" };
             let bar = format!("{}{}", " ".repeat(start), mark.repeat(length));
-            format!(
-                "  {:<name$}  {bar:<room$}  {:>9}",
+            let note = if has_notes { it.note.as_str() } else { "" };
+            let line = format!(
+                "  {:<name$}  {bar:<room$}  {:>9}  {note}",
                 it.name,
                 duration(it.elapsed_ms)
-            )
+            );
+            line.trim_end().to_owned()
         })
-        .collect()
+        .collect();
+    lines.push(format!(
+        "  {:<name$}  █ critical path, ░ beside it; {} in all",
+        "",
+        duration(end)
+    ));
+    lines
 }
 
 /// Returns a length as people read it: milliseconds below a second.
@@ -178,5 +189,6 @@ mod tests {
         assert_eq!(lines[0], "  a  ██████████               500 ms");
         assert_eq!(lines[1], "  b            ░░░░░░░░░░     500 ms");
         assert!(lines[2].contains('░'));
+        assert!(lines[3].ends_with("in all"));
     }
 }

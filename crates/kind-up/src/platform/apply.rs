@@ -45,7 +45,9 @@ pub(crate) async fn apply(
             .buffer_unordered(AT_ONCE)
             .try_collect()
             .await?;
-        applied.into_iter().for_each(|it| tally.note(it));
+        for it in applied {
+            tally.note(it);
+        }
     }
     Ok(tally)
 }
