@@ -8,7 +8,10 @@ use std::{
 
 use serde_json::json;
 
-use super::{CHECKS, Contains, Id, Kind, Registry, Sink, Submetric, Tags, Threshold};
+use super::{
+    CHECKS, Contains, HTTP_REQ_DURATION, Id, Kind, Registry, Sink, Submetric, Tags, Threshold,
+    Trend,
+};
 
 /// What a run knows of its metrics before it starts.
 #[derive(Debug)]
@@ -204,6 +207,8 @@ pub struct Totals {
     pub subs: Vec<Option<Sink>>,
     /// The checks.
     pub checks: Checks,
+    /// How long requests took since this was last taken.
+    pub recent: Trend,
     described: Vec<String>,
 }
 
@@ -217,6 +222,9 @@ impl Totals {
         }
         if self.subs.len() < collector.submetrics.len() {
             self.subs.resize(collector.submetrics.len(), None);
+        }
+        if let Some(Some(Sink::Trend(trend))) = shard.sinks.get(HTTP_REQ_DURATION) {
+            self.recent.absorb(&mut trend.clone());
         }
         absorb_all(&mut self.sinks, &mut shard.sinks);
         absorb_all(&mut self.subs, &mut shard.subs);
@@ -326,7 +334,7 @@ impl Collector {
         let always = "http_req_duration{expected_response:true}";
         if !submetrics.iter().any(|it| it.name == always) {
             submetrics.push(Submetric {
-                parent: super::HTTP_REQ_DURATION,
+                parent: HTTP_REQ_DURATION,
                 name: always.to_owned(),
                 suffix: "expected_response:true".to_owned(),
                 tags: vec![("expected_response".to_owned(), "true".to_owned())],
