@@ -262,6 +262,10 @@ fn explain(err: &CaughtError<'_>) -> String {
             }
             text
         }
+        // Where not even an exception finds room, QuickJS throws this.
+        CaughtError::Value(value) if value.is_null() => {
+            "null, which is thrown by a script or for being out of memory".to_owned()
+        }
         CaughtError::Value(value) => match value.ctx().json_stringify(value.clone()) {
             Ok(Some(text)) => text.to_string().unwrap_or_default(),
             _ => "an exception".to_owned(),
