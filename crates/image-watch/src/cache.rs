@@ -1,31 +1,29 @@
-//! What earlier polls learned about a repository, on disk: digests of tags and facts about digests.
+//! What earlier polls learned about a repository: digests of tags and facts about digests.
 //!
 //! A digest's facts never change, so that an unchanged poll asks for no manifest. Nothing secret is
 //! kept. A file that cannot be read is a cold start, not an error.
 
 use std::{
+    borrow::Cow,
     collections::{HashMap, HashSet},
     fs::File,
     io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
-use autoscaleops_core::{config, file};
+use autoscaleops_core::{config, file as files};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use crate::{
     platform::Platform,
     registry::{challenge::Challenge, manifest::Configuration},
 };
 
-/// The form of the file. Another one is a cold start.
-const VERSION: u32 = 1;
+mod file;
 
 /// What is known about a digest.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
     /// One image.
     Image(Configuration),
@@ -41,37 +39,54 @@ pub enum Record {
 }
 
 /// What is known about a tag.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TagRecord {
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TagRecord<'a> {
     /// Its digest, when it was looked up.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub digest: Option<String>,
+    pub digest: Option<Cow<'a, str>>,
     /// When it was seen for the first time.
     pub first_seen: Option<Timestamp>,
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Contents {
-    version: u32,
-    #[serde(default)]
-    challenge: Option<Challenge>,
-    #[serde(default)]
-    tags: HashMap<String, TagRecord>,
-    #[serde(default)]
-    digests: HashMap<String, Record>,
+/// A page of the list of tags, as it was when the registry gave it this mark.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<'a> {
+    /// The registry's mark (`ETag`).
+    pub etag: Cow<'a, str>,
+    /// The next page, as the registry named it.
+    pub next: Option<Cow<'a, str>>,
+    /// The tags, divided by spaces.
+    pub tags: Cow<'a, str>,
 }
 
-/// The memory about one repository.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Contents<'a> {
+    challenge: Option<Challenge>,
+    pages: HashMap<Cow<'a, str>, Page<'a>>,
+    tags: HashMap<Cow<'a, str>, TagRecord<'a>>,
+    digests: HashMap<Cow<'a, str>, Record>,
+}
+
+/// Where memories are kept: in a folder, or as long as this process lives.
 #[derive(Debug, Default)]
-pub struct Cache {
-    path: Option<PathBuf>,
-    contents: Contents,
+pub struct Store {
+    folder: Option<PathBuf>,
+    /// What has no folder, or could not be written there.
+    kept: Mutex<HashMap<PathBuf, Vec<u8>>>,
+}
+
+/// The memory about one repository, borrowing from the bytes that [`Store::load`] returned.
+#[derive(Debug, Default)]
+pub struct Cache<'a> {
+    bytes: &'a [u8],
+    contents: Contents<'a>,
     /// The tags that the repository has now, once they are listed.
     listed: Option<Arc<Vec<String>>>,
+    /// The addresses of the pages that they came in.
+    paged: HashSet<String>,
     is_changed: bool,
 }
 
-/// Returns the folder for caches: `$XDG_CACHE_HOME/image-watch/v1`, or `~/.cache/image-watch/v1`.
+/// Returns the folder for caches: `$XDG_CACHE_HOME/image-watch/v2`, or `~/.cache/image-watch/v2`.
 pub fn default_folder() -> Option<PathBuf> {
     let of = |name: &str| {
         config::env(name)
@@ -80,19 +95,92 @@ pub fn default_folder() -> Option<PathBuf> {
     };
     of("XDG_CACHE_HOME")
         .or_else(|| of("HOME").map(|it| it.join(".cache")))
-        .map(|it| it.join("image-watch").join(format!("v{VERSION}")))
+        .map(|it| it.join("image-watch").join("v2"))
 }
 
-impl Cache {
-    /// Opens the memory about a repository; without a folder it lives as long as this process.
-    pub fn open(folder: Option<&Path>, host: &str, repository: &str) -> Self {
-        let path = folder.map(|it| it.join(host).join(format!("{repository}.json")));
-        let contents = path.as_deref().map(read).unwrap_or_default();
+impl Store {
+    /// Returns the memories of a folder; without one they live as long as this.
+    pub fn new(folder: Option<PathBuf>) -> Self {
         Self {
-            path,
-            contents,
-            listed: None,
-            is_changed: false,
+            folder,
+            kept: Mutex::default(),
+        }
+    }
+
+    fn path(&self, host: &str, repository: &str) -> PathBuf {
+        let folder = self.folder.as_deref().unwrap_or(Path::new(""));
+        folder.join(host).join(format!("{repository}.cache"))
+    }
+
+    /// Returns the bytes of the memory about a repository, for [`Cache::read`].
+    pub fn load(&self, host: &str, repository: &str) -> Vec<u8> {
+        let path = self.path(host, repository);
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        match kept.get(&path) {
+            Some(bytes) => bytes.clone(),
+            None if self.folder.is_some() => std::fs::read(path).unwrap_or_default(),
+            None => Vec::new(),
+        }
+    }
+
+    /// Keeps a memory, if it has changed, together with what other processes have learned.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the folder cannot be written. The old file is then untouched, and this process
+    /// remembers.
+    pub fn save(
+        &self,
+        host: &str,
+        repository: &str,
+        cache: &mut Cache<'_>,
+    ) -> Result<(), io::Error> {
+        if !cache.is_changed {
+            return Ok(());
+        }
+        let path = self.path(host, repository);
+        let (kept, outcome) = if self.folder.is_none() {
+            (Some(cache.bytes_now()), Ok(()))
+        } else {
+            match write(&path, cache) {
+                Ok(()) => (None, Ok(())),
+                Err(err) => (Some(cache.bytes_now()), Err(err)),
+            }
+        };
+        let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        match kept {
+            Some(bytes) => all.insert(path, bytes),
+            None => all.remove(&path),
+        };
+        cache.is_changed = false;
+        outcome
+    }
+}
+
+fn write(path: &Path, cache: &mut Cache<'_>) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let lock = File::create(path.with_extension("lock"))?;
+    lock.lock()?;
+    let theirs = std::fs::read(path).unwrap_or_default();
+    if theirs != cache.bytes {
+        cache.learn(file::read(&theirs).unwrap_or_default());
+    }
+    files::replace(path, &cache.bytes_now())
+}
+
+impl<'a> Cache<'a> {
+    /// Reads a memory. Bytes that are none are a cold start.
+    pub fn read(bytes: &'a [u8]) -> Self {
+        let contents = file::read(bytes);
+        if contents.is_none() && !bytes.is_empty() {
+            tracing::warn!("the cache is broken, or another version's; beginning anew");
+        }
+        Self {
+            bytes,
+            contents: contents.unwrap_or_default(),
+            ..Self::default()
         }
     }
 
@@ -110,7 +198,7 @@ impl Cache {
     }
 
     /// Returns what is known about a tag.
-    pub fn tag(&self, tag: &str) -> Option<&TagRecord> {
+    pub fn tag(&self, tag: &str) -> Option<&TagRecord<'a>> {
         self.contents.tags.get(tag)
     }
 
@@ -119,13 +207,35 @@ impl Cache {
         self.contents.digests.get(digest)
     }
 
+    /// Returns a page of the list of tags as it was the last time.
+    pub fn page(&self, url: &str) -> Option<&Page<'a>> {
+        self.contents.pages.get(url)
+    }
+
+    /// Keeps a page of the list of tags; without a mark there is nothing to keep it for.
+    pub fn keep_page(&mut self, url: &str, page: Option<Page<'a>>) {
+        self.paged.insert(url.to_owned());
+        let known = self.contents.pages.get(url);
+        if known == page.as_ref() {
+            return;
+        }
+        match page {
+            Some(page) => self.contents.pages.insert(Cow::Owned(url.to_owned()), page),
+            None => self.contents.pages.remove(url),
+        };
+        self.is_changed = true;
+    }
+
+    /// Notes that a page is still as it was.
+    pub fn confirm_page(&mut self, url: &str) {
+        self.paged.insert(url.to_owned());
+    }
+
     /// Notes that these are the tags now. With `since`, new ones get it as their first sight.
     pub fn list(&mut self, tags: &Arc<Vec<String>>, since: Option<Timestamp>) {
         if let Some(now) = since {
             for tag in tags.iter() {
-                if !self.contents.tags.contains_key(tag) {
-                    self.keep_tag(tag, None, Some(now));
-                }
+                self.keep_tag(tag, None, Some(now));
             }
         }
         self.listed = Some(Arc::clone(tags));
@@ -133,19 +243,23 @@ impl Cache {
 
     /// Keeps the digest of a tag.
     pub fn keep_tag(&mut self, tag: &str, digest: Option<&str>, now: Option<Timestamp>) {
-        if let Some(known) = self.contents.tags.get(tag)
-            && known.first_seen.is_some()
-            && (digest.is_none() || known.digest.as_deref() == digest)
-        {
+        let known = self.contents.tags.get(tag);
+        if known.is_some_and(|it| {
+            it.first_seen.is_some() && (digest.is_none() || it.digest.as_deref() == digest)
+        }) {
             return;
         }
-        let record = self.contents.tags.entry(tag.to_owned()).or_default();
+        let record = self
+            .contents
+            .tags
+            .entry(Cow::Owned(tag.to_owned()))
+            .or_default();
         if let Some(digest) = digest {
             // Another image under the same name begins its age anew.
             if record.digest.as_deref().is_some_and(|it| it != digest) {
                 record.first_seen = now;
             }
-            record.digest = Some(digest.to_owned());
+            record.digest = Some(Cow::Owned(digest.to_owned()));
         }
         if record.first_seen.is_none() {
             record.first_seen = now;
@@ -163,35 +277,25 @@ impl Cache {
 
     /// Keeps what a digest is.
     pub fn keep_record(&mut self, digest: String, record: Record) {
-        self.contents.digests.insert(digest, record);
+        self.contents.digests.insert(Cow::Owned(digest), record);
         self.is_changed = true;
     }
 
-    /// Writes the memory, if it has changed, together with what other processes have learned.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the folder cannot be written. The old file is then untouched.
-    pub fn save(&mut self) -> io::Result<()> {
-        let Some(path) = self.path.clone().filter(|_| self.is_changed) else {
-            return Ok(());
-        };
-        let path = path.as_path();
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        let lock = File::create(path.with_extension("lock"))?;
-        lock.lock()?;
-        let others = read(path);
+    /// Takes over what another process has learned meanwhile.
+    fn learn(&mut self, others: Contents<'_>) {
+        let owned = |it: Cow<'_, str>| Cow::Owned(it.into_owned());
+        let ours = &mut self.contents;
         for (digest, record) in others.digests {
-            self.contents.digests.entry(digest).or_insert(record);
+            if !ours.digests.contains_key(&*digest) {
+                ours.digests.insert(owned(digest), record);
+            }
         }
         for (tag, theirs) in others.tags {
-            let ours = self.contents.tags.entry(tag).or_default();
-            match (&ours.digest, &theirs.digest) {
+            let ours = ours.tags.entry(owned(tag)).or_default();
+            match (&ours.digest, theirs.digest) {
                 // What they saw was another image; ours is the later look.
-                (Some(one), Some(two)) if one != two => continue,
-                (None, Some(_)) => ours.digest = theirs.digest,
+                (Some(one), Some(two)) if *one != two => continue,
+                (None, Some(two)) => ours.digest = Some(owned(two)),
                 _ => {}
             }
             ours.first_seen = match (ours.first_seen, theirs.first_seen) {
@@ -199,153 +303,31 @@ impl Cache {
                 (one, two) => one.or(two),
             };
         }
-        self.prune();
-        self.contents.version = VERSION;
-        let bytes = serde_json::to_vec(&self.contents)?;
-        file::replace(path, &bytes)?;
-        self.is_changed = false;
-        Ok(())
     }
 
-    /// Drops tags that are gone, and digests that no tag leads to.
+    fn bytes_now(&mut self) -> Vec<u8> {
+        self.prune();
+        file::write(&self.contents)
+    }
+
+    /// Drops tags and pages that are gone, and digests that no tag leads to.
     fn prune(&mut self) {
+        let contents = &mut self.contents;
         if let Some(listed) = &self.listed {
             let listed: HashSet<&str> = listed.iter().map(String::as_str).collect();
-            self.contents
-                .tags
-                .retain(|tag, _| listed.contains(tag.as_str()));
+            contents.tags.retain(|tag, _| listed.contains(&**tag));
+            contents.pages.retain(|url, _| self.paged.contains(&**url));
         }
         let mut reached: HashSet<String> = HashSet::new();
-        for digest in self
-            .contents
-            .tags
-            .values()
-            .filter_map(|it| it.digest.as_ref())
-        {
-            if let Some(Record::Index { images, .. }) = self.contents.digests.get(digest) {
+        for digest in contents.tags.values().filter_map(|it| it.digest.as_ref()) {
+            if let Some(Record::Index { images, .. }) = contents.digests.get(digest) {
                 reached.extend(images.iter().map(|it| it.1.clone()));
             }
-            reached.insert(digest.clone());
+            reached.insert(digest.clone().into_owned());
         }
-        self.contents
-            .digests
-            .retain(|digest, _| reached.contains(digest));
-    }
-}
-
-fn read(path: &Path) -> Contents {
-    let Ok(bytes) = std::fs::read(path) else {
-        return Contents::default();
-    };
-    match serde_json::from_slice::<Contents>(&bytes) {
-        Ok(contents) if contents.version == VERSION => contents,
-        Ok(_) => Contents::default(),
-        Err(err) => {
-            tracing::warn!(path = %path.display(), %err, "the cache cannot be read; beginning anew");
-            Contents::default()
-        }
+        contents.digests.retain(|it, _| reached.contains(&**it));
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_second(seconds).unwrap()
-    }
-
-    #[test]
-    fn what_one_process_learns_the_next_one_knows() {
-        let folder = tempfile::tempdir().unwrap();
-        let open = || Cache::open(Some(folder.path()), "127.0.0.1:5000", "acme/shop");
-        let (mut one, mut two) = (open(), open());
-        one.keep_tag("a", Some("sha256:a"), Some(at(5)));
-        one.keep_record("sha256:a".to_owned(), Record::Artifact);
-        two.keep_tag("a", None, Some(at(3)));
-        two.keep_tag("b", Some("sha256:b"), Some(at(9)));
-        two.keep_record("sha256:b".to_owned(), Record::Artifact);
-        one.save().unwrap();
-        two.save().unwrap();
-        let both = open();
-        assert_eq!(both.tag("a").unwrap().digest.as_deref(), Some("sha256:a"));
-        assert_eq!(both.tag("a").unwrap().first_seen, Some(at(3)));
-        assert!(both.record("sha256:a").is_some() && both.record("sha256:b").is_some());
-    }
-
-    #[test]
-    fn a_tag_that_moved_stays_young_after_it_is_saved() {
-        let folder = tempfile::tempdir().unwrap();
-        let open = || Cache::open(Some(folder.path()), "h", "r");
-        let mut cache = open();
-        cache.keep_tag("a", Some("sha256:a"), Some(at(1)));
-        cache.keep_record("sha256:a".to_owned(), Record::Artifact);
-        cache.save().unwrap();
-        let mut cache = open();
-        cache.keep_tag("a", Some("sha256:b"), Some(at(9)));
-        cache.save().unwrap();
-        assert_eq!(open().tag("a").unwrap().first_seen, Some(at(9)));
-    }
-
-    #[test]
-    fn what_is_gone_is_dropped_but_not_the_images_of_an_index() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut cache = Cache::open(Some(folder.path()), "h", "r");
-        let platform: Platform = "linux/amd64".parse().unwrap();
-        cache.keep_tag("old", Some("sha256:old"), None);
-        cache.keep_record("sha256:old".to_owned(), Record::Artifact);
-        cache.keep_tag("new", Some("sha256:new"), None);
-        let images = vec![(platform, "sha256:child".to_owned())];
-        cache.keep_record(
-            "sha256:new".to_owned(),
-            Record::Index {
-                images,
-                annotated: None,
-            },
-        );
-        cache.keep_record("sha256:child".to_owned(), Record::Artifact);
-        cache.list(&Arc::new(vec!["new".to_owned()]), None);
-        cache.save().unwrap();
-        let cache = Cache::open(Some(folder.path()), "h", "r");
-        assert!(cache.tag("old").is_none() && cache.record("sha256:old").is_none());
-        assert!(cache.record("sha256:child").is_some());
-    }
-
-    #[test]
-    fn a_broken_or_foreign_file_is_a_cold_start() {
-        let folder = tempfile::tempdir().unwrap();
-        for text in [
-            "",
-            "{",
-            "[]",
-            r#"{"version":99,"tags":{"a":{"first_seen":null}}}"#,
-        ] {
-            std::fs::create_dir_all(folder.path().join("h")).unwrap();
-            std::fs::write(folder.path().join("h/r.json"), text).unwrap();
-            let mut cache = Cache::open(Some(folder.path()), "h", "r");
-            assert!(cache.tag("a").is_none());
-            cache.keep_tag("a", None, Some(at(1)));
-            cache.save().unwrap();
-            assert!(
-                Cache::open(Some(folder.path()), "h", "r")
-                    .tag("a")
-                    .is_some()
-            );
-        }
-    }
-
-    #[test]
-    fn an_unchanged_poll_writes_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut cache = Cache::open(Some(folder.path()), "h", "r");
-        cache.save().unwrap();
-        assert!(!folder.path().join("h").exists());
-        cache.keep_tag("a", Some("sha256:a"), Some(at(1)));
-        cache.save().unwrap();
-        cache.keep_tag("a", Some("sha256:a"), Some(at(2)));
-        assert!(!cache.is_changed);
-        // Another image under the same name is as young as our sight of it.
-        cache.keep_tag("a", Some("sha256:b"), Some(at(7)));
-        assert_eq!(cache.tag("a").unwrap().first_seen, Some(at(7)));
-    }
-}
+mod tests;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::{
     book::{self, Book, Written},
-    cache,
+    cache::{self, Store},
     cli::{Cli, RuleArgs},
     poll::{Outcome, Watcher},
     settings::{Image, ImageSettings, Settings, Texts},
@@ -125,7 +125,7 @@ pub(crate) fn watcher(cli: &Cli, settings: &Settings) -> Watcher {
     Watcher::new(
         settings.clone(),
         cli.http.ca_file.clone(),
-        cache,
+        Store::new(cache),
         cli.reach.recheck,
     )
 }

@@ -79,8 +79,8 @@ pub struct Decision {
 }
 
 #[derive(Clone, Debug)]
-struct Candidate {
-    tag: String,
+struct Candidate<'a> {
+    tag: &'a str,
     key: Key,
     facts: Option<Facts>,
 }
@@ -122,76 +122,88 @@ fn attempt<E: Evidence>(question: &Question<'_>, evidence: &mut E) -> Result<Att
         date(rule, &mut candidates, &mut dropped, evidence)?;
     }
     candidates.sort_by(order);
-    let mut table = Table::new(question, dropped, &candidates);
-    if let Some(answer) = refuse(rule, &candidates) {
-        return Ok(Attempt::Decided(table.end(answer)));
-    }
-    let current = current(question, &candidates, evidence)?;
-    for candidate in candidates.iter().rev() {
+    let mut table = Table::new(question, dropped);
+    let choice = match refuse(rule, &candidates) {
+        Some(answer) => Choice::Answer(answer),
+        None => choose(question, &candidates, &mut table, evidence)?,
+    };
+    Ok(match choice {
+        Choice::Answer(answer) => Attempt::Decided(table.end(candidates, answer)),
+        Choice::Moved(tag) => Attempt::Moved(tag),
+    })
+}
+
+enum Choice {
+    Answer(Answer),
+    Moved(String),
+}
+
+/// Goes from the last candidate of the order downward, until one may run or is there already.
+fn choose<'a, E: Evidence>(
+    question: &Question<'a>,
+    candidates: &[Candidate<'a>],
+    table: &mut Table<'_>,
+    evidence: &mut E,
+) -> Result<Choice, E::Error> {
+    let rule = question.rule;
+    let current = current(question, candidates, evidence)?;
+    for (place, candidate) in candidates.iter().enumerate().rev() {
         if rule.strategy == Strategy::Digest {
-            let Some(digest) = evidence.digest(&candidate.tag)? else {
-                table.drop_tag(candidate, "manifest", "there is no image behind it");
+            let Some(digest) = evidence.digest(candidate.tag)? else {
+                table.drop_tag(place, "manifest", "there is no image behind it");
                 continue;
             };
             if question.current_digest == Some(digest.as_str()) {
-                return Ok(Attempt::Decided(table.keep_current(&candidate.tag)));
+                return Ok(Choice::Answer(table.keep_current(place, candidates)));
             }
             // The same tag may stand for another image by now.
             if question.after.is_some() && question.after_digest != Some(digest.as_str()) {
                 let reason = "the environment before runs another image";
-                table.wait(candidate, "after", reason);
+                table.wait(place, "after", reason);
                 continue;
             }
         } else {
-            if question.current_tag == Some(candidate.tag.as_str()) {
-                return Ok(Attempt::Decided(table.keep_current(&candidate.tag)));
+            if question.current_tag == Some(candidate.tag) {
+                return Ok(Choice::Answer(table.keep_current(place, candidates)));
             }
             if let Some(current) = &current
                 && rule.is_ours()
                 && !rule.allow_downgrade
                 && order(candidate, current).is_lt()
             {
-                return Ok(Attempt::Decided(
-                    table.keep_from_downgrade(candidate, current),
-                ));
+                let answer = table.keep_from_downgrade(place, current.tag, candidates);
+                return Ok(Choice::Answer(answer));
             }
         }
         if let Some(reason) = not_after(question, candidate) {
-            table.wait(candidate, "after", &reason);
+            table.wait(place, "after", &reason);
             continue;
         }
         match inspect(question, candidate, evidence)? {
             Inspected::Fine(digest) => {
-                let answer = Answer::Update {
-                    tag: candidate.tag.clone(),
+                let reason = "is the last one of the order";
+                table.mark(place, Standing::Chosen, "order", reason);
+                return Ok(Choice::Answer(Answer::Update {
+                    tag: candidate.tag.to_owned(),
                     digest,
-                };
-                table.mark(
-                    &candidate.tag,
-                    Standing::Chosen,
-                    "order",
-                    "is the last one of the order",
-                );
-                return Ok(Attempt::Decided(table.end(answer)));
+                }));
             }
-            Inspected::Moved => return Ok(Attempt::Moved(candidate.tag.clone())),
-            Inspected::Gone => table.drop_tag(candidate, "manifest", "there is no image behind it"),
-            Inspected::Dropped(dropped) => {
-                table.drop_tag(candidate, dropped.filter, &dropped.reason);
-            }
-            Inspected::Young(reason) => table.wait(candidate, "min_age", &reason),
+            Inspected::Moved => return Ok(Choice::Moved(candidate.tag.to_owned())),
+            Inspected::Gone => table.drop_tag(place, "manifest", "there is no image behind it"),
+            Inspected::Dropped(dropped) => table.drop_tag(place, dropped.filter, &dropped.reason),
+            Inspected::Young(reason) => table.wait(place, "min_age", &reason),
         }
     }
-    Ok(Attempt::Decided(table.nothing_left(question)))
+    Ok(Choice::Answer(table.nothing_left(candidates)))
 }
 
-fn screen(question: &Question<'_>) -> (Vec<Candidate>, Vec<TagVerdict>) {
+fn screen<'a>(question: &Question<'a>) -> (Vec<Candidate<'a>>, Vec<TagVerdict>) {
     let mut candidates = Vec::new();
     let mut dropped = Vec::new();
     for tag in question.tags {
         match question.rule.screen(tag) {
             Ok(key) => candidates.push(Candidate {
-                tag: tag.clone(),
+                tag,
                 key,
                 facts: None,
             }),
@@ -202,18 +214,16 @@ fn screen(question: &Question<'_>) -> (Vec<Candidate>, Vec<TagVerdict>) {
 }
 
 /// The order of candidates; equal ones by name, so that the answer is always the same.
-fn order(one: &Candidate, two: &Candidate) -> Ordering {
-    one.key
-        .compare(&two.key)
-        .then_with(|| one.tag.cmp(&two.tag))
+fn order(one: &Candidate<'_>, two: &Candidate<'_>) -> Ordering {
+    one.key.compare(&two.key).then_with(|| one.tag.cmp(two.tag))
 }
 
 /// Returns what is written now as a candidate, so that it can be compared.
-fn current<E: Evidence>(
-    question: &Question<'_>,
-    candidates: &[Candidate],
+fn current<'a, E: Evidence>(
+    question: &Question<'a>,
+    candidates: &[Candidate<'a>],
     evidence: &mut E,
-) -> Result<Option<Candidate>, E::Error> {
+) -> Result<Option<Candidate<'a>>, E::Error> {
     let Some(tag) = question.current_tag.filter(|_| question.rule.is_ours()) else {
         return Ok(None);
     };
@@ -236,15 +246,11 @@ fn current<E: Evidence>(
         };
         key = Key::Date(Some(date));
     }
-    Ok(Some(Candidate {
-        tag: tag.to_owned(),
-        key,
-        facts,
-    }))
+    Ok(Some(Candidate { tag, key, facts }))
 }
 
 /// Returns why a tag has to wait for the environment before this one.
-fn not_after(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
+fn not_after(question: &Question<'_>, candidate: &Candidate<'_>) -> Option<String> {
     let after = question.after?;
     if after == candidate.tag {
         return None;
@@ -267,14 +273,14 @@ enum Inspected {
 /// Looks at the image behind the tag that would be chosen.
 fn inspect<E: Evidence>(
     question: &Question<'_>,
-    candidate: &Candidate,
+    candidate: &Candidate<'_>,
     evidence: &mut E,
 ) -> Result<Inspected, E::Error> {
     let rule = question.rule;
     let has_guards = !rule.min_age.is_zero() || (rule.is_ours() && !rule.platforms.is_empty());
     let mut facts = candidate.facts.clone();
     if facts.is_none() && has_guards {
-        for answer in evidence.facts(&[candidate.tag.as_str()]) {
+        for answer in evidence.facts(&[candidate.tag]) {
             match answer? {
                 Some(found) => facts = Some(found),
                 None => return Ok(Inspected::Gone),
@@ -305,7 +311,7 @@ fn inspect<E: Evidence>(
         return Ok(Inspected::Fine(facts.map(|it| it.digest)));
     }
     // Whatever is remembered, the tag must be there now, and mean what it meant.
-    match (evidence.digest(&candidate.tag)?, facts) {
+    match (evidence.digest(candidate.tag)?, facts) {
         (None, _) => Ok(Inspected::Gone),
         (Some(now), Some(facts)) if now != facts.digest => Ok(Inspected::Moved),
         (now, _) => Ok(Inspected::Fine(now)),

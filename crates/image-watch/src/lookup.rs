@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
@@ -23,9 +23,9 @@ use crate::{
 
 /// Looks up what a decision about one image asks for.
 #[derive(Debug)]
-pub struct Lookup<'a> {
+pub struct Lookup<'a, 'c> {
     repository: &'a Repository,
-    cache: &'a mut Cache,
+    cache: &'a mut Cache<'c>,
     platforms: &'a [Platform],
     needs_dates: bool,
     /// Whether a remembered digest of a tag is believed without asking.
@@ -44,11 +44,15 @@ struct Found {
 
 type Outcome = Result<Option<Found>, RegistryError>;
 
-impl<'a> Lookup<'a> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<'a, 'c> Lookup<'a, 'c> {
     /// Returns a lookup for one rule.
     pub fn new(
         repository: &'a Repository,
-        cache: &'a mut Cache,
+        cache: &'a mut Cache<'c>,
         rule: &'a Rule,
         recheck: bool,
         now: Timestamp,
@@ -67,24 +71,33 @@ impl<'a> Lookup<'a> {
 
     /// Finds the digest of each tag and makes sure that everything under it is known.
     fn find(&self, tags: &[&str], learned: &Mutex<HashMap<String, Record>>) -> Vec<Outcome> {
+        let mut outcomes: Vec<Option<Outcome>> = tags
+            .iter()
+            .map(|tag| {
+                let digest = self.known(tag)?.to_owned();
+                let is_fresh = false;
+                Some(Ok(Some(Found { digest, is_fresh })))
+            })
+            .collect();
+        let unknown = outcomes.iter().enumerate().filter(|it| it.1.is_none());
+        let unknown: Vec<usize> = unknown.map(|it| it.0).collect();
         let next = AtomicUsize::new(0);
         let is_over = AtomicBool::new(false);
-        let slots: Vec<Mutex<Option<Outcome>>> = tags.iter().map(|_| Mutex::new(None)).collect();
+        let found = Mutex::new(Vec::with_capacity(unknown.len()));
         let work = || {
             while !is_over.load(Ordering::Relaxed) {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                let (Some(tag), Some(slot)) = (tags.get(index), slots.get(index)) else {
+                let index = unknown.get(next.fetch_add(1, Ordering::Relaxed));
+                let Some((index, tag)) = index.and_then(|it| Some((*it, tags.get(*it)?))) else {
                     break;
                 };
                 let outcome = self.find_one(tag, learned);
                 if outcome.is_err() && !self.is_lenient {
                     is_over.store(true, Ordering::Relaxed);
                 }
-                *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+                lock(&found).push((index, outcome));
             }
         };
-        let unknown = tags.iter().filter(|it| !self.is_known(it)).count();
-        match unknown.min(self.repository.host().concurrency()) {
+        match unknown.len().min(self.repository.host().concurrency()) {
             0 | 1 => work(),
             workers => std::thread::scope(|scope| {
                 for _ in 0..workers {
@@ -92,10 +105,11 @@ impl<'a> Lookup<'a> {
                 }
             }),
         }
-        let mut outcomes: Vec<Option<Outcome>> = slots
-            .into_iter()
-            .map(|it| it.into_inner().unwrap_or_else(PoisonError::into_inner))
-            .collect();
+        for (index, outcome) in found.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            if let Some(slot) = outcomes.get_mut(index) {
+                *slot = Some(outcome);
+            }
+        }
         // The fault that ended the work comes first, before those that were never asked for.
         if let Some(place) = outcomes.iter().position(|it| matches!(it, Some(Err(_)))) {
             let first = outcomes.iter().position(Option::is_none).unwrap_or(place);
@@ -110,13 +124,11 @@ impl<'a> Lookup<'a> {
             .collect()
     }
 
-    fn is_known(&self, tag: &str) -> bool {
-        self.trusts_tags
-            && self
-                .cache
-                .tag(tag)
-                .and_then(|it| it.digest.as_deref())
-                .is_some_and(|it| self.is_complete(it))
+    /// Returns the digest of a tag about which everything is remembered.
+    fn known(&self, tag: &str) -> Option<&str> {
+        let digest = self.cache.tag(tag).filter(|_| self.trusts_tags)?;
+        let digest = digest.digest.as_deref()?;
+        self.is_complete(digest).then_some(digest)
     }
 
     /// Whether everything that a decision needs about `digest` is in the memory.
@@ -141,13 +153,6 @@ impl<'a> Lookup<'a> {
     }
 
     fn find_one(&self, tag: &str, learned: &Mutex<HashMap<String, Record>>) -> Outcome {
-        if self.is_known(tag) {
-            let digest = self.cache.tag(tag).and_then(|it| it.digest.clone());
-            return Ok(digest.map(|digest| Found {
-                digest,
-                is_fresh: false,
-            }));
-        }
         let told = match self.fresh.get(tag) {
             Some(digest) => Some(digest.clone()),
             // A request for the digest alone is no pull, and may already answer everything.
@@ -190,8 +195,7 @@ impl<'a> Lookup<'a> {
     }
 
     fn recall(&self, digest: &str, learned: &Mutex<HashMap<String, Record>>) -> Option<Record> {
-        let learned = learned.lock().unwrap_or_else(PoisonError::into_inner);
-        learned
+        lock(learned)
             .get(digest)
             .or_else(|| self.cache.record(digest))
             .cloned()
@@ -219,10 +223,7 @@ impl<'a> Lookup<'a> {
                 Record::Image(configuration)
             }
         };
-        learned
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(fetched.digest.clone(), record);
+        lock(learned).insert(fetched.digest.clone(), record);
         Ok(Some(fetched.digest))
     }
 
@@ -265,7 +266,7 @@ impl<'a> Lookup<'a> {
     }
 }
 
-impl Evidence for Lookup<'_> {
+impl Evidence for Lookup<'_, '_> {
     type Error = RegistryError;
 
     fn facts(&mut self, tags: &[&str]) -> Vec<Result<Option<Facts>, RegistryError>> {
@@ -278,9 +279,9 @@ impl Evidence for Lookup<'_> {
             let Some(found) = outcome? else {
                 return Ok(None);
             };
-            self.cache
-                .keep_tag(tag, Some(&found.digest), Some(self.now));
             if found.is_fresh {
+                self.cache
+                    .keep_tag(tag, Some(&found.digest), Some(self.now));
                 self.fresh.insert((*tag).to_owned(), found.digest.clone());
             }
             Ok(self.assemble(tag, found.digest))

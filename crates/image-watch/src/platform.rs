@@ -1,41 +1,47 @@
 //! Platforms of images: `os/arch` or `os/arch/variant`.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
-use serde::{Deserialize, Serialize};
+/// A platform, such as `linux/amd64` or `linux/arm/v7`. A copy costs nothing: of thousands of images
+/// nearly all are for the same one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Platform(Arc<Parts>);
 
-/// A platform, such as `linux/amd64` or `linux/arm/v7`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Platform {
-    /// The operating system.
-    pub os: String,
-    /// The processor architecture.
-    pub arch: String,
-    /// The variant of the architecture, empty where there is none.
-    pub variant: String,
+#[derive(Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Parts {
+    os: String,
+    arch: String,
+    /// Empty where there is none.
+    variant: String,
 }
 
 impl Platform {
     /// Returns a platform.
     pub fn new(os: &str, arch: &str, variant: &str) -> Self {
-        Self {
+        Self(Arc::new(Parts {
             os: os.to_owned(),
             arch: arch.to_owned(),
             variant: variant.to_owned(),
-        }
+        }))
+    }
+
+    /// Returns operating system, processor architecture and variant, which may be empty.
+    pub fn parts(&self) -> [&str; 3] {
+        let Parts { os, arch, variant } = &*self.0;
+        [os, arch, variant]
     }
 
     /// Returns whether an image for `offered` serves this wish. A wish without a variant takes any.
     pub fn takes(&self, offered: &Self) -> bool {
-        self.os == offered.os
-            && self.arch == offered.arch
-            && (self.variant.is_empty() || self.variant == offered.variant)
+        let (wish, offered) = (&*self.0, &*offered.0);
+        wish.os == offered.os
+            && wish.arch == offered.arch
+            && (wish.variant.is_empty() || wish.variant == offered.variant)
     }
 
     /// Returns whether this is what build tools write for attestations: `unknown/unknown`.
     pub fn is_unknown(&self) -> bool {
-        self.os == "unknown" && self.arch == "unknown"
+        self.0.os == "unknown" && self.0.arch == "unknown"
     }
 }
 
@@ -62,27 +68,14 @@ impl FromStr for Platform {
     }
 }
 
-impl TryFrom<String> for Platform {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl From<Platform> for String {
-    fn from(platform: Platform) -> Self {
-        platform.to_string()
-    }
-}
-
 impl fmt::Display for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.os, self.arch)?;
-        if self.variant.is_empty() {
+        let Parts { os, arch, variant } = &*self.0;
+        write!(f, "{os}/{arch}")?;
+        if variant.is_empty() {
             Ok(())
         } else {
-            write!(f, "/{}", self.variant)
+            write!(f, "/{variant}")
         }
     }
 }

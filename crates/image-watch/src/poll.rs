@@ -14,7 +14,7 @@ use autoscaleops_gitops::Version;
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
-    cache::Cache,
+    cache::{Cache, Store},
     decision::{Answer, Question, TagVerdict, decide},
     lookup::Lookup,
     registry::{Host, HostSettings, RegistryError, Repository},
@@ -75,23 +75,18 @@ pub struct Request<'a> {
 pub struct Watcher {
     settings: Settings,
     ca_file: Option<PathBuf>,
-    cache: Option<PathBuf>,
+    store: Store,
     recheck: bool,
     hosts: HashMap<String, Arc<Host>>,
 }
 
 impl Watcher {
     /// Returns a watcher that has asked nobody yet.
-    pub fn new(
-        settings: Settings,
-        ca_file: Option<PathBuf>,
-        cache: Option<PathBuf>,
-        recheck: bool,
-    ) -> Self {
+    pub fn new(settings: Settings, ca_file: Option<PathBuf>, store: Store, recheck: bool) -> Self {
         Self {
             settings,
             ca_file,
-            cache,
+            store,
             recheck,
             hosts: HashMap::new(),
         }
@@ -195,7 +190,8 @@ impl Watcher {
         now: Timestamp,
     ) -> Vec<(usize, Outcome)> {
         let repository = host.repository(name);
-        let mut cache = Cache::open(self.cache.as_deref(), host.name(), name);
+        let remembered = self.store.load(host.name(), name);
+        let mut cache = Cache::read(&remembered);
         host.expect_challenge(cache.challenge());
         let mut tags: Option<Arc<Vec<String>>> = None;
         let mut outcomes = Vec::new();
@@ -217,8 +213,8 @@ impl Watcher {
             ));
         }
         cache.keep_challenge(host.challenge());
-        if let Err(err) = cache.save() {
-            tracing::warn!(%err, "the cache cannot be written");
+        if let Err(err) = self.store.save(host.name(), name, &mut cache) {
+            tracing::warn!(%err, "the cache cannot be written; only this process remembers");
         }
         outcomes
     }
@@ -227,7 +223,7 @@ impl Watcher {
         &self,
         request: &Request<'_>,
         repository: &Repository,
-        cache: &mut Cache,
+        cache: &mut Cache<'_>,
         tags: &mut Option<Arc<Vec<String>>>,
         now: Timestamp,
     ) -> Result<Settled, RegistryError> {
@@ -237,7 +233,7 @@ impl Watcher {
             (Some(tag), _) => Arc::new(vec![tag.to_owned()]),
             (None, Some(tags)) => Arc::clone(tags),
             (None, None) => {
-                let list = Arc::new(repository.tags()?);
+                let list = Arc::new(repository.tags(cache, !self.recheck)?);
                 let keeps_sight =
                     !image.rule.min_age.is_zero() || image.rule.strategy.needs_dates();
                 cache.list(&list, keeps_sight.then_some(now));

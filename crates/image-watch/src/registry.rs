@@ -14,6 +14,7 @@ mod host;
 pub mod manifest;
 mod paging;
 mod repository;
+mod tags;
 mod token;
 mod transport;
 

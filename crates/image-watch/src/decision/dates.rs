@@ -10,11 +10,11 @@ use crate::{
 /// Looks up the date of every candidate, and drops those without an image for the platform.
 pub(super) fn date<E: Evidence>(
     rule: &Rule,
-    candidates: &mut Vec<Candidate>,
+    candidates: &mut Vec<Candidate<'_>>,
     dropped: &mut Vec<TagVerdict>,
     evidence: &mut E,
 ) -> Result<(), E::Error> {
-    let names: Vec<&str> = candidates.iter().map(|it| it.tag.as_str()).collect();
+    let names: Vec<&str> = candidates.iter().map(|it| it.tag).collect();
     let answers = evidence.facts(&names);
     let mut kept = Vec::with_capacity(candidates.len());
     for (mut candidate, answer) in std::mem::take(candidates).into_iter().zip(answers) {
@@ -42,7 +42,7 @@ pub(super) fn date<E: Evidence>(
             // The trap that this tool exists for; kept for a faithful rehearsal.
             Err(_) => Dropped::by("metadata", "the registry did not answer"),
         };
-        dropped.push(TagVerdict::dropped(&candidate.tag, problem));
+        dropped.push(TagVerdict::dropped(candidate.tag, problem));
     }
     *candidates = kept;
     Ok(())
@@ -62,14 +62,14 @@ pub(super) fn misses_platform(rule: &Rule, facts: &Facts) -> Option<Dropped> {
 }
 
 /// Refuses to choose where the order of dates is not one.
-pub(super) fn refuse(rule: &Rule, candidates: &[Candidate]) -> Option<Answer> {
+pub(super) fn refuse(rule: &Rule, candidates: &[Candidate<'_>]) -> Option<Answer> {
     if !rule.strategy.needs_dates() || !rule.is_ours() {
         return None;
     }
     let undated: Vec<&str> = candidates
         .iter()
         .filter(|it| it.key == Key::Date(None))
-        .map(|it| it.tag.as_str())
+        .map(|it| it.tag)
         .collect();
     if !undated.is_empty() {
         return Some(Answer::Undecided {
@@ -81,12 +81,12 @@ pub(super) fn refuse(rule: &Rule, candidates: &[Candidate]) -> Option<Answer> {
         });
     }
     let last = candidates.last()?;
-    let tied: Vec<&Candidate> = candidates.iter().filter(|it| it.key == last.key).collect();
-    let digest = |it: &Candidate| it.facts.as_ref().map(|it| it.digest.clone());
+    let tied: Vec<&Candidate<'_>> = candidates.iter().filter(|it| it.key == last.key).collect();
+    let digest = |it: &Candidate<'_>| it.facts.as_ref().map(|it| it.digest.clone());
     if tied.iter().all(|it| digest(it) == digest(last)) {
         return None;
     }
-    let names: Vec<&str> = tied.iter().map(|it| it.tag.as_str()).collect();
+    let names: Vec<&str> = tied.iter().map(|it| it.tag).collect();
     Some(Answer::Undecided {
         reason: "tie",
         why: format!(

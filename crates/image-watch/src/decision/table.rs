@@ -60,81 +60,75 @@ impl TagVerdict {
 }
 
 /// The standings, filled in as the decision goes on.
-pub(super) struct Table {
+pub(super) struct Table<'a> {
+    question: &'a Question<'a>,
     dropped: Vec<TagVerdict>,
-    ranked: Vec<TagVerdict>,
+    /// What is known about single candidates, by their places in the order; few have something.
+    marks: BTreeMap<usize, Mark>,
 }
 
-impl Table {
-    pub(super) fn new(
-        question: &Question<'_>,
-        dropped: Vec<TagVerdict>,
-        candidates: &[Candidate],
-    ) -> Self {
-        let ranked = candidates
-            .iter()
-            .map(|it| TagVerdict {
-                tag: it.tag.clone(),
-                standing: if question.current_tag == Some(it.tag.as_str()) {
-                    Standing::Current
-                } else {
-                    Standing::Eligible
-                },
-                filter: "order",
-                reason: Cow::Borrowed("another one comes after it"),
-                created: it.facts.as_ref().and_then(|it| it.created),
-                digest: it.facts.as_ref().map(|it| it.digest.clone()),
-            })
-            .collect();
-        Self { dropped, ranked }
+struct Mark {
+    standing: Standing,
+    filter: &'static str,
+    reason: String,
+}
+
+impl<'a> Table<'a> {
+    pub(super) fn new(question: &'a Question<'a>, dropped: Vec<TagVerdict>) -> Self {
+        Self {
+            question,
+            dropped,
+            marks: BTreeMap::new(),
+        }
     }
 
     pub(super) fn mark(
         &mut self,
-        tag: &str,
+        place: usize,
         standing: Standing,
         filter: &'static str,
         reason: &str,
     ) {
-        // Those that are marked are the last ones of the order.
-        if let Some(row) = self.ranked.iter_mut().rev().find(|it| it.tag == tag) {
-            row.standing = standing;
-            row.filter = filter;
-            row.reason = Cow::Owned(reason.to_owned());
-        }
+        let reason = reason.to_owned();
+        let mark = Mark {
+            standing,
+            filter,
+            reason,
+        };
+        self.marks.insert(place, mark);
     }
 
-    pub(super) fn drop_tag(&mut self, candidate: &Candidate, filter: &'static str, reason: &str) {
-        self.mark(&candidate.tag, Standing::Dropped, filter, reason);
+    pub(super) fn drop_tag(&mut self, place: usize, filter: &'static str, reason: &str) {
+        self.mark(place, Standing::Dropped, filter, reason);
     }
 
-    pub(super) fn wait(&mut self, candidate: &Candidate, filter: &'static str, reason: &str) {
-        self.mark(&candidate.tag, Standing::Waiting, filter, reason);
+    pub(super) fn wait(&mut self, place: usize, filter: &'static str, reason: &str) {
+        self.mark(place, Standing::Waiting, filter, reason);
     }
 
-    pub(super) fn keep_current(mut self, tag: &str) -> Decision {
-        self.mark(tag, Standing::Current, "order", "is written already");
-        let answer = match self.waiting() {
+    pub(super) fn keep_current(&mut self, place: usize, candidates: &[Candidate<'_>]) -> Answer {
+        self.mark(place, Standing::Current, "order", "is written already");
+        match self.waiting(candidates) {
             Some(why) => Answer::Keep {
                 reason: "waiting",
                 why,
             },
             None => Answer::Keep {
                 reason: "up_to_date",
-                why: format!("`{tag}` is written already"),
+                why: format!("`{}` is written already", tag(candidates, place)),
             },
-        };
-        self.end(answer)
+        }
     }
 
     pub(super) fn keep_from_downgrade(
-        mut self,
-        candidate: &Candidate,
-        current: &Candidate,
-    ) -> Decision {
-        let reason = format!("sorts before `{}`, which is written", current.tag);
-        self.mark(&candidate.tag, Standing::Eligible, "downgrade", &reason);
-        let answer = match self.waiting() {
+        &mut self,
+        place: usize,
+        current: &str,
+        candidates: &[Candidate<'_>],
+    ) -> Answer {
+        let reason = format!("sorts before `{current}`, which is written");
+        self.mark(place, Standing::Eligible, "downgrade", &reason);
+        match self.waiting(candidates) {
             Some(why) => Answer::Keep {
                 reason: "waiting",
                 why,
@@ -143,26 +137,22 @@ impl Table {
                 reason: "downgrade",
                 why: format!(
                     "`{}` {reason}; `allow_downgrade: true` would write it",
-                    candidate.tag
+                    tag(candidates, place)
                 ),
             },
-        };
-        self.end(answer)
+        }
     }
 
     /// Returns the sentence about the last tag that has to wait.
-    fn waiting(&self) -> Option<String> {
-        let row = self
-            .ranked
-            .iter()
-            .rev()
-            .find(|it| it.standing == Standing::Waiting)?;
-        Some(format!("`{}` {}", row.tag, row.reason))
+    fn waiting(&self, candidates: &[Candidate<'_>]) -> Option<String> {
+        let mut marks = self.marks.iter().rev();
+        let (place, mark) = marks.find(|it| it.1.standing == Standing::Waiting)?;
+        Some(format!("`{}` {}", tag(candidates, *place), mark.reason))
     }
 
-    pub(super) fn nothing_left(self, question: &Question<'_>) -> Decision {
-        let answer = match self.waiting() {
-            Some(why) if question.current_tag.is_some() => Answer::Keep {
+    pub(super) fn nothing_left(&self, candidates: &[Candidate<'_>]) -> Answer {
+        match self.waiting(candidates) {
+            Some(why) if self.question.current_tag.is_some() => Answer::Keep {
                 reason: "waiting",
                 why,
             },
@@ -172,20 +162,21 @@ impl Table {
             },
             None => Answer::Undecided {
                 reason: "no_candidate",
-                why: self.why_nothing(question.tags.len()),
+                why: self.why_nothing(),
             },
-        };
-        self.end(answer)
+        }
     }
 
     /// Says which filters dropped how many tags.
-    fn why_nothing(&self, tags: usize) -> String {
+    fn why_nothing(&self) -> String {
+        let tags = self.question.tags.len();
         if tags == 0 {
             return "the repository has no tags".to_owned();
         }
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        for row in self.dropped.iter().chain(&self.ranked) {
-            *counts.entry(row.filter).or_default() += 1;
+        let filters = self.dropped.iter().map(|it| it.filter);
+        for filter in filters.chain(self.marks.values().map(|it| it.filter)) {
+            *counts.entry(filter).or_default() += 1;
         }
         let counts: Vec<String> = counts
             .iter()
@@ -197,12 +188,34 @@ impl Table {
         )
     }
 
-    pub(super) fn end(mut self, answer: Answer) -> Decision {
-        self.dropped.sort_by(|one, two| one.tag.cmp(&two.tag));
-        self.dropped.append(&mut self.ranked);
-        Decision {
-            answer,
-            verdicts: self.dropped,
+    pub(super) fn end(mut self, candidates: Vec<Candidate<'_>>, answer: Answer) -> Decision {
+        let mut verdicts = self.dropped;
+        verdicts.sort_by(|one, two| one.tag.cmp(&two.tag));
+        verdicts.reserve(candidates.len());
+        for (place, candidate) in candidates.into_iter().enumerate() {
+            let facts = candidate.facts.unwrap_or_default();
+            let mark = self.marks.remove(&place);
+            let is_current = self.question.current_tag == Some(candidate.tag);
+            let standing = match &mark {
+                Some(mark) => mark.standing,
+                None if is_current => Standing::Current,
+                None => Standing::Eligible,
+            };
+            verdicts.push(TagVerdict {
+                tag: candidate.tag.to_owned(),
+                standing,
+                filter: mark.as_ref().map_or("order", |it| it.filter),
+                reason: mark.map_or(Cow::Borrowed("another one comes after it"), |it| {
+                    Cow::Owned(it.reason)
+                }),
+                created: facts.created,
+                digest: Some(facts.digest).filter(|it| !it.is_empty()),
+            });
         }
+        Decision { answer, verdicts }
     }
+}
+
+fn tag<'a>(candidates: &[Candidate<'a>], place: usize) -> &'a str {
+    candidates.get(place).map_or("", |it| it.tag)
 }

@@ -96,6 +96,7 @@ impl Repository {
                 method: Method::POST,
                 url: &url,
                 accept: None,
+                mark: None,
                 form: Some(&form),
                 limit: TOKEN_LIMIT,
             };
@@ -128,6 +129,7 @@ impl Repository {
             method: Method::GET,
             url: &asked,
             accept: None,
+            mark: None,
             form: None,
             limit: TOKEN_LIMIT,
         };

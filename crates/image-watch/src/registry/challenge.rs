@@ -1,9 +1,7 @@
 //! The `WWW-Authenticate` header: how a registry wants to be asked (RFC 9110, section 11.6.1).
 
-use serde::{Deserialize, Serialize};
-
 /// How a registry wants to be asked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Challenge {
     /// With a token from `realm`.
     Bearer {

@@ -49,7 +49,10 @@ pub struct HostSettings {
 #[derive(Debug)]
 pub struct Host {
     pub(super) settings: HostSettings,
-    pub(super) client: http::Client,
+    /// For servers without encryption.
+    plain: OnceLock<http::Client>,
+    /// For all others.
+    encrypted: OnceLock<http::Client>,
     pub(super) policy: Policy,
     pub(super) base: Mutex<Url>,
     pub(super) credentials: OnceLock<Option<Credentials>>,
@@ -98,15 +101,10 @@ impl Host {
             longest_wait: Duration::from_secs(10),
             total: settings.max_wait,
         };
-        let client = http::Client::new(&http::Settings {
-            timeout: settings.timeout,
-            retry: policy,
-            ca_file: settings.ca_file.clone(),
-            ..http::Settings::default()
-        })?;
-        Ok(Self {
+        let this = Self {
             settings,
-            client,
+            plain: OnceLock::new(),
+            encrypted: OnceLock::new(),
             policy,
             base: Mutex::new(base),
             credentials: OnceLock::new(),
@@ -118,7 +116,30 @@ impl Host {
             spent: AtomicU64::new(0),
             pulls_left: AtomicU64::new(u64::MAX),
             head_tells: AtomicBool::new(true),
-        })
+        };
+        // Whatever is wrong with the CA file is told before anybody is asked.
+        this.client(scheme)?;
+        Ok(this)
+    }
+
+    /// Returns the client for addresses of this scheme. Reading the system's certificates is left
+    /// until somebody speaks TLS.
+    pub(super) fn client(&self, scheme: &str) -> anyhow::Result<&http::Client> {
+        let (slot, trust) = match scheme {
+            "http" => (&self.plain, http::Trust::Nobody),
+            _ => (&self.encrypted, http::Trust::System),
+        };
+        if let Some(client) = slot.get() {
+            return Ok(client);
+        }
+        let client = http::Client::new(&http::Settings {
+            timeout: self.settings.timeout,
+            retry: self.policy,
+            trust,
+            ca_file: self.settings.ca_file.clone(),
+            ..http::Settings::default()
+        })?;
+        Ok(slot.get_or_init(|| client))
     }
 
     /// Returns the registry as it stands in names of images.

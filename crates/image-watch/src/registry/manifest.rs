@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use autoscaleops_core::{
+    image::Digest,
+    text::{printable, shorten},
+};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use sha2::{Digest as _, Sha256, Sha512};
 
 use crate::{platform::Platform, registry::RegistryError};
@@ -14,6 +18,8 @@ pub const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, \
     application/vnd.oci.image.manifest.v1+json, \
     application/vnd.docker.distribution.manifest.v2+json";
 
+/// An index of more platforms than this is no index but a trap: each costs requests.
+const IMAGES: usize = 256;
 const ANNOTATION: &str = "org.opencontainers.image.created";
 
 /// A manifest, read.
@@ -38,7 +44,7 @@ pub enum Manifest {
 }
 
 /// An image's configuration, read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Configuration {
     /// The date of the build.
     pub created: Option<Timestamp>,
@@ -119,10 +125,15 @@ pub fn read(content_type: &str, bytes: &[u8]) -> Result<Manifest, RegistryError>
     }
     let annotated = date_in(raw.annotations.as_ref());
     if let Some(manifests) = raw.manifests {
-        return Ok(Manifest::Index {
-            images: manifests.into_iter().filter_map(image_of).collect(),
-            annotated,
-        });
+        let images: Vec<_> = manifests.into_iter().filter_map(image_of).collect();
+        if images.len() > IMAGES {
+            let text = format!("an index of {} images is none", images.len());
+            return Err(RegistryError::Protocol(text));
+        }
+        for (_, digest) in &images {
+            checked(digest)?;
+        }
+        return Ok(Manifest::Index { images, annotated });
     }
     let Some(config) = raw.config else {
         let kind = raw.media_type.unwrap_or_default();
@@ -140,10 +151,20 @@ pub fn read(content_type: &str, bytes: &[u8]) -> Result<Manifest, RegistryError>
     if !is_image || raw.artifact_type.is_some_and(|it| !it.is_empty()) {
         return Ok(Manifest::Artifact);
     }
+    checked(&config.digest)?;
     Ok(Manifest::Image {
         config: config.digest,
         annotated,
     })
+}
+
+/// Makes sure that what a manifest names is a digest: it becomes a part of an address.
+fn checked(digest: &str) -> Result<(), RegistryError> {
+    let problem = |_| {
+        let digest = shorten(&printable(digest), 80);
+        RegistryError::Protocol(format!("the manifest names `{digest}`, which is no digest"))
+    };
+    digest.parse::<Digest>().map(drop).map_err(problem)
 }
 
 /// Returns platform and digest of an entry of an index, unless it is an attestation or the like.
@@ -202,11 +223,11 @@ pub fn has_digest(bytes: &[u8], digest: &str) -> bool {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let digit = |it: u8| char::from_digit(u32::from(it), 16).unwrap_or_default();
+    let digits = bytes.iter().flat_map(|it| [it >> 4, it & 15]);
+    let mut text = String::with_capacity(bytes.len() * 2);
+    text.extend(digits.map(digit));
+    text
 }
 
 #[cfg(test)]
@@ -217,13 +238,17 @@ mod tests {
 
     #[test]
     fn attestations_are_no_images_of_an_index() {
+        let (a, b) = (digest_of(b"a"), digest_of(b"b"));
         let index = r#"{"schemaVersion":2,"manifests":[
-            {"digest":"sha256:a","platform":{"os":"linux","architecture":"amd64"}},
-            {"digest":"sha256:b","platform":{"os":"linux","architecture":"arm","variant":"v7"}},
+            {"digest":"A","platform":{"os":"linux","architecture":"amd64"}},
+            {"digest":"B","platform":{"os":"linux","architecture":"arm","variant":"v7"}},
             {"digest":"sha256:c","platform":{"os":"unknown","architecture":"unknown"}},
             {"digest":"sha256:d","platform":{"os":"linux","architecture":"amd64"},"annotations":{"vnd.docker.reference.type":"attestation-manifest"}},
             {"digest":"sha256:e","artifactType":"application/vnd.example"}],
             "annotations":{"org.opencontainers.image.created":"2024-01-02T03:04:05Z"}}"#;
+        let index = index
+            .replace("\"A\"", &format!("\"{a}\""))
+            .replace("\"B\"", &format!("\"{b}\""));
         let Manifest::Index { images, annotated } = read("", index.as_bytes()).unwrap() else {
             panic!("not an index")
         };
@@ -231,7 +256,10 @@ mod tests {
             .iter()
             .map(|(platform, digest)| format!("{platform} {digest}"))
             .collect();
-        assert_eq!(shown, ["linux/amd64 sha256:a", "linux/arm/v7 sha256:b"]);
+        assert_eq!(
+            shown,
+            [format!("linux/amd64 {a}"), format!("linux/arm/v7 {b}")]
+        );
         assert_eq!(annotated.unwrap().to_string(), "2024-01-02T03:04:05Z");
     }
 
@@ -255,6 +283,32 @@ mod tests {
                 .to_string()
                 .contains("schema 1")
         );
+    }
+
+    #[test]
+    fn what_a_manifest_names_must_be_a_digest() {
+        for digest in [
+            "",
+            "sha256:a",
+            "../../other/manifests/latest",
+            "sha256:../x",
+            "md5:a",
+        ] {
+            for text in [
+                format!(r#"{{"schemaVersion":2,"config":{{"digest":"{digest}"}}}}"#),
+                format!(r#"{{"schemaVersion":2,"manifests":[{{"digest":"{digest}"}}]}}"#),
+            ] {
+                let error = read(OCI, text.as_bytes()).unwrap_err().to_string();
+                assert!(error.contains("is no digest"), "{text}: {error}");
+            }
+        }
+        let one = format!(r#"{{"digest":"{}"}},"#, digest_of(b"a"));
+        let text = format!(
+            r#"{{"schemaVersion":2,"manifests":[{}]}}"#,
+            one.repeat(300).trim_end_matches(',')
+        );
+        let error = read(OCI, text.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains("300 images"), "{error}");
     }
 
     #[test]

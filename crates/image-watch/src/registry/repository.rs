@@ -1,36 +1,24 @@
-//! One repository: its tags, manifests and blobs.
+//! One repository: its manifests and blobs.
 
-use std::{
-    collections::HashSet,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
 };
 
-use autoscaleops_core::{image::Tag, text::printable};
+use autoscaleops_core::text::printable;
 use reqwest::{
     Method, Url,
-    header::{CONTENT_TYPE, HeaderMap, LINK},
+    header::{CONTENT_TYPE, HeaderMap},
 };
-use serde::Deserialize;
 
 use super::{
-    Host, RegistryError,
-    host::is_loopback,
-    manifest, paging,
+    Host, RegistryError, manifest,
     transport::{Answer, Call},
 };
 
 const MANIFEST_LIMIT: u64 = 4 << 20;
-const PAGE_LIMIT: u64 = 16 << 20;
-/// More pages than this are no list but a trap.
-const PAGES: usize = 2_000;
-/// So many pages in a row without a new tag are one as well.
-const EMPTY_PAGES: usize = 10;
 /// Below so many pulls the rest is left to those who want to start something.
 const PULL_RESERVE: u64 = 10;
-const PAGE_SIZE: u32 = 1_000;
 
 /// One repository of a registry. Counts what it costs.
 #[derive(Debug)]
@@ -51,12 +39,6 @@ pub struct Fetched {
     pub bytes: Vec<u8>,
 }
 
-#[derive(Deserialize)]
-struct TagPage {
-    #[serde(default)]
-    tags: Option<Vec<String>>,
-}
-
 impl Repository {
     /// Returns how many requests this repository has cost.
     pub fn requests(&self) -> u64 {
@@ -66,89 +48,6 @@ impl Repository {
     /// Returns the registry.
     pub fn host(&self) -> &Arc<Host> {
         &self.host
-    }
-
-    /// Returns every tag. All of them or none: a page that fails fails the list.
-    ///
-    /// # Errors
-    ///
-    /// Fails when a page cannot be read, and when the pages do not end.
-    pub fn tags(&self) -> Result<Vec<String>, RegistryError> {
-        let path = format!("v2/{}/tags/list?n={PAGE_SIZE}", self.name);
-        let mut url = self.url(&path)?;
-        let mut seen = HashSet::new();
-        let mut visited = HashSet::new();
-        let mut tags = Vec::new();
-        let mut idle = 0;
-        while visited.insert(url.to_string()) {
-            if visited.len() > PAGES || idle > EMPTY_PAGES {
-                return Err(RegistryError::Protocol(format!(
-                    "the list of tags does not end: {} pages, {} tags",
-                    visited.len() - 1,
-                    tags.len()
-                )));
-            }
-            let call = Call {
-                method: Method::GET,
-                url: &url,
-                accept: Some("application/json"),
-                form: None,
-                limit: PAGE_LIMIT,
-            };
-            let (page, next) = self.ask(&call, |answer| {
-                let page: TagPage = serde_json::from_slice(&answer.body).map_err(|err| {
-                    RegistryError::Protocol(format!("the list of tags is not JSON: {err}"))
-                })?;
-                let links = answer.headers.get_all(LINK);
-                let link = links
-                    .iter()
-                    .filter_map(|it| it.to_str().ok())
-                    .find_map(paging::next);
-                let next = link
-                    .map(|it| answer.url.join(it))
-                    .transpose()
-                    .map_err(|err| {
-                        RegistryError::Protocol(format!(
-                            "the address of the next page is none: {err}"
-                        ))
-                    })?;
-                Ok((page, next))
-            })?;
-            let before = tags.len();
-            for tag in page.tags.unwrap_or_default() {
-                // What is no tag cannot be pulled, and must not get into a file.
-                if tag.parse::<Tag>().is_ok() && seen.insert(tag.clone()) {
-                    tags.push(tag);
-                }
-            }
-            idle = if tags.len() == before { idle + 1 } else { 0 };
-            match next {
-                Some(next) => url = self.follow(next)?,
-                None => break,
-            }
-        }
-        Ok(tags)
-    }
-
-    /// Returns the address of a page as we may ask for it.
-    fn follow(&self, next: Url) -> Result<Url, RegistryError> {
-        let base = self.host.base();
-        if next.host_str() == base.host_str() {
-            // Behind a proxy a registry may not know its own scheme and port.
-            let mut ours = base;
-            ours.set_path(next.path());
-            ours.set_query(next.query());
-            return Ok(ours);
-        }
-        let is_safe = next.scheme() == "https" || next.host_str().is_some_and(is_loopback);
-        if is_safe {
-            Ok(next)
-        } else {
-            Err(RegistryError::Protocol(format!(
-                "the next page is on another host, without encryption: {}",
-                next.host_str().unwrap_or_default()
-            )))
-        }
     }
 
     /// Returns the digest that `reference` has now, or `None` when there is no such image.
@@ -163,6 +62,7 @@ impl Repository {
                 method: Method::HEAD,
                 url: &url,
                 accept: Some(manifest::ACCEPT),
+                mark: None,
                 form: None,
                 limit: 0,
             };
@@ -202,6 +102,7 @@ impl Repository {
             method: Method::GET,
             url: &url,
             accept: Some(manifest::ACCEPT),
+            mark: None,
             form: None,
             limit: MANIFEST_LIMIT,
         };
@@ -237,6 +138,7 @@ impl Repository {
             method: Method::GET,
             url: &url,
             accept: None,
+            mark: None,
             form: None,
             limit: MANIFEST_LIMIT,
         };
@@ -249,7 +151,7 @@ impl Repository {
         })
     }
 
-    fn url(&self, path: &str) -> Result<Url, RegistryError> {
+    pub(super) fn url(&self, path: &str) -> Result<Url, RegistryError> {
         self.host
             .base()
             .join(path)

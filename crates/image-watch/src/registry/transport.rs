@@ -14,7 +14,7 @@ use autoscaleops_core::{
 use reqwest::{
     Method, StatusCode, Url,
     blocking::{RequestBuilder, Response},
-    header::{ACCEPT, CONTENT_TYPE, HeaderMap, WWW_AUTHENTICATE},
+    header::{ACCEPT, CONTENT_TYPE, HeaderMap, IF_NONE_MATCH, LOCATION, WWW_AUTHENTICATE},
 };
 use serde::Deserialize;
 
@@ -36,6 +36,8 @@ pub(super) struct Call<'a> {
     pub(super) method: Method,
     pub(super) url: &'a Url,
     pub(super) accept: Option<&'a str>,
+    /// What we have already, by the registry's own mark.
+    pub(super) mark: Option<&'a str>,
     pub(super) form: Option<&'a [(&'a str, &'a str)]>,
     pub(super) limit: u64,
 }
@@ -116,13 +118,13 @@ impl Repository {
             self.spend()
                 .map_err(|err| Retry::Never(Refused::For(err)))?;
             let permit = self.host.permit();
-            let request = call.build(self.host.client.inner(), authorization);
-            let answer = receive(request, call, self.host.settings.timeout)?;
+            let answer = self.receive(call, authorization)?;
             drop(permit);
             self.note_limits(&answer.headers);
             tracing::debug!(method = %call.method, url = %shown(call.url), status = answer.status.as_u16(), "asked");
             let status = answer.status;
-            if status.is_success() {
+            let is_same = status == StatusCode::NOT_MODIFIED && call.mark.is_some();
+            if status.is_success() || is_same {
                 // A body that breaks off or lies may be whole the next time.
                 return read(&answer).map_err(|err| Retry::Soon(Refused::For(err)));
             }
@@ -141,6 +143,52 @@ impl Repository {
                 (true, Some(wait)) => Err(Retry::After(wait, error)),
                 (true, None) => Err(Retry::Soon(error)),
             }
+        })
+    }
+
+    fn receive(
+        &self,
+        call: &Call<'_>,
+        authorization: Option<&Authorization>,
+    ) -> Result<Answer, Retry<Refused>> {
+        let deadline = Instant::now() + self.host.settings.timeout;
+        let ask = |call: &Call<'_>, authorization| {
+            let client = self.host.client(call.url.scheme()).map_err(|err| {
+                Retry::Never(Refused::For(RegistryError::Transport(format!("{err:#}"))))
+            })?;
+            call.build(client.inner(), authorization)
+                .send()
+                .map_err(unsent)
+        };
+        let mut response = ask(call, authorization)?;
+        if let Some(target) = encrypted_target(call, &response) {
+            // Another server, which our authorization is not for.
+            response = ask(&call.at(&target), None)?;
+        }
+        let url = response.url().clone();
+        if call.url.scheme() == "https" && url.scheme() != "https" {
+            let host = url.host_str().unwrap_or_default();
+            let text = format!("it redirects to {host} without encryption");
+            return Err(Retry::Never(Refused::For(RegistryError::Protocol(text))));
+        }
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = if call.method == Method::HEAD {
+            Vec::new()
+        } else if status.is_success() {
+            body(&mut response, call.limit, deadline).map_err(|err| match err {
+                Retry::Never(err) => Retry::Never(Refused::For(err)),
+                Retry::Soon(err) => Retry::Soon(Refused::For(err)),
+                Retry::After(wait, err) => Retry::After(wait, Refused::For(err)),
+            })?
+        } else {
+            // What explains an error may break off; the status counts.
+            body(&mut response, DETAIL_LIMIT, deadline).unwrap_or_default()
+        };
+        Ok(Answer {
+            status,
+            headers,
+            url,
+            body,
         })
     }
 
@@ -190,6 +238,7 @@ impl Call<'_> {
             method: self.method.clone(),
             url,
             accept: self.accept,
+            mark: self.mark,
             form: self.form,
             limit: self.limit,
         }
@@ -203,6 +252,9 @@ impl Call<'_> {
         let mut request = client.request(self.method.clone(), self.url.clone());
         if let Some(accept) = self.accept {
             request = request.header(ACCEPT, accept);
+        }
+        if let Some(mark) = self.mark {
+            request = request.header(IF_NONE_MATCH, mark);
         }
         if let Some(form) = self.form {
             let mut encoded = self.url.clone();
@@ -231,46 +283,26 @@ fn shown(url: &Url) -> String {
     }
 }
 
-fn receive(
-    request: RequestBuilder,
-    call: &Call<'_>,
-    timeout: Duration,
-) -> Result<Answer, Retry<Refused>> {
-    let deadline = Instant::now() + timeout;
-    let mut response = request.send().map_err(|err| {
-        let is_final = err.is_builder() || err.is_redirect();
-        let error = Refused::For(RegistryError::Transport(chain(&err.without_url())));
-        if is_final {
-            Retry::Never(error)
-        } else {
-            Retry::Soon(error)
-        }
-    })?;
-    let url = response.url().clone();
-    if call.url.scheme() == "https" && url.scheme() != "https" {
-        let host = url.host_str().unwrap_or_default();
-        let text = format!("it redirects to {host} without encryption");
-        return Err(Retry::Never(Refused::For(RegistryError::Protocol(text))));
+/// Returns where a redirect leads, when that is an encrypted server. The client for plain HTTP has
+/// left it to us.
+fn encrypted_target(call: &Call<'_>, response: &Response) -> Option<Url> {
+    let is_read = call.method == Method::GET || call.method == Method::HEAD;
+    if !is_read || !response.status().is_redirection() || response.url().scheme() != "http" {
+        return None;
     }
-    let (status, headers) = (response.status(), response.headers().clone());
-    let body = if call.method == Method::HEAD {
-        Vec::new()
-    } else if status.is_success() {
-        body(&mut response, call.limit, deadline).map_err(|err| match err {
-            Retry::Never(err) => Retry::Never(Refused::For(err)),
-            Retry::Soon(err) => Retry::Soon(Refused::For(err)),
-            Retry::After(wait, err) => Retry::After(wait, Refused::For(err)),
-        })?
+    let location = response.headers().get(LOCATION)?.to_str().ok()?;
+    let target = response.url().join(location).ok()?;
+    (target.scheme() == "https").then_some(target)
+}
+
+fn unsent(err: reqwest::Error) -> Retry<Refused> {
+    let is_final = err.is_builder() || err.is_redirect();
+    let error = Refused::For(RegistryError::Transport(chain(&err.without_url())));
+    if is_final {
+        Retry::Never(error)
     } else {
-        // What explains an error may break off; the status counts.
-        body(&mut response, DETAIL_LIMIT, deadline).unwrap_or_default()
-    };
-    Ok(Answer {
-        status,
-        headers,
-        url,
-        body,
-    })
+        Retry::Soon(error)
+    }
 }
 
 /// Reads a body of at most `limit` bytes until the deadline. The client's own time limit begins anew
@@ -281,7 +313,7 @@ fn body(
     deadline: Instant,
 ) -> Result<Vec<u8>, Retry<RegistryError>> {
     let mut bytes = Vec::new();
-    let mut chunk = vec![0; 64 << 10];
+    let mut chunk = vec![0; 16 << 10];
     loop {
         let count = match response.read(&mut chunk) {
             Ok(0) => return Ok(bytes),

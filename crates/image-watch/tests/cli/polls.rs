@@ -167,9 +167,9 @@ fn a_digest_that_has_not_moved_costs_a_token_and_a_head() {
     let cached = std::fs::read_to_string(
         folder
             .cache()
-            .join("image-watch/v1")
+            .join("image-watch/v2")
             .join(registry.address())
-            .join("acme/shop.json"),
+            .join("acme/shop.cache"),
     );
     assert!(!cached.unwrap().contains("token-"), "a token in the cache");
     // It moves.
@@ -204,12 +204,98 @@ fn metadata_is_read_once_and_remembered() {
     // A cache that cannot be read is a cold start.
     let cache = folder
         .cache()
-        .join("image-watch/v1")
+        .join("image-watch/v2")
         .join(registry.address())
-        .join("acme/shop.json");
-    std::fs::write(&cache, "{\"version\":1,\"tags\":{\"a\":").unwrap();
-    assert_eq!(folder.answer().1, "d");
-    assert_eq!(registry.take_log().len(), 1 + 2 * 4);
+        .join("acme/shop.cache");
+    let whole = std::fs::read_to_string(&cache).unwrap();
+    for broken in [
+        // As a full disk leaves it.
+        whole[..whole.len() / 2].to_owned(),
+        // A date that would make `a` the newest.
+        whole.replacen("\t1704067200\t", "\t1904067200\t", 1),
+    ] {
+        assert_ne!(broken, whole);
+        std::fs::write(&cache, broken).unwrap();
+        assert_eq!(folder.answer().1, "d");
+        assert_eq!(registry.take_log().len(), 1 + 2 * 4);
+    }
+}
+
+#[test]
+fn a_daemon_without_a_cache_on_disk_remembers_all_the_same() {
+    let registry = registry(&["a", "b", "c"]);
+    let folder = Folder::new(&one_image(
+        &registry,
+        "",
+        "strategy: newest-build\ncurrent: c",
+    ));
+    let daemon = ["run", "--polls", "3", "--interval", "1ms"];
+    assert_eq!(folder.run(&[&daemon[..], &["--no-cache"]].concat()).code, 0);
+    assert_eq!(registry.take_log().len(), 1 + 2 * 3 + 1 + 1);
+    // A place where nobody can write is as good.
+    folder.write("file", "");
+    assert_eq!(
+        folder
+            .run(&[&daemon[..], &["--cache", "file/x"]].concat())
+            .code,
+        0
+    );
+    assert_eq!(registry.take_log().len(), 1 + 2 * 3 + 1 + 1);
+}
+
+/// A list that the registry marks is sent once, page by page, until it changes.
+#[test]
+fn a_list_that_is_as_it_was_is_not_sent_again() {
+    use autoscaleops_testkit::registry::Reply;
+
+    let registry = registry(&["1.0.0", "1.1.0", "1.2.0"]);
+    let page = |tags: &str, mark: &str| Reply::new(200, tags).header("ETag", format!("\"{mark}\""));
+    let first = page("{\"tags\":[\"1.0.0\"]}", "one").header("Link", "<list?page=2>; rel=\"next\"");
+    let second = page("{\"tags\":[\"1.1.0\"]}", "two");
+    let changed = page("{\"tags\":[\"1.1.0\",\"1.2.0\"]}", "three");
+    let is_changed = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let (now, sent) = (is_changed.clone(), seen.clone());
+    registry.on_request(move |asked| {
+        if !asked.path.ends_with("/tags/list") {
+            return None;
+        }
+        let page = match asked.query.as_str() {
+            "page=2" if now.load(std::sync::atomic::Ordering::SeqCst) => &changed,
+            "page=2" => &second,
+            _ => &first,
+        };
+        let mark = &page.headers.iter().find(|it| it.0 == "ETag")?.1;
+        let is_known = asked.if_none_match.as_ref() == Some(mark);
+        sent.lock().unwrap().push(if is_known { 304 } else { 200 });
+        Some(if is_known {
+            Reply::new(304, "")
+        } else {
+            page.clone()
+        })
+    });
+    let folder = Folder::new(&one_image(&registry, "", "current: 1.1.0"));
+    let pages = || std::mem::take(&mut *seen.lock().unwrap());
+    assert_eq!(folder.answer().2, "up_to_date");
+    assert_eq!(pages(), [200, 200]);
+    assert_eq!(folder.answer().2, "up_to_date");
+    assert_eq!(pages(), [304, 304]);
+    // Who doubts the marks asks for everything.
+    assert_eq!(folder.check(&["--recheck"]).0, 0);
+    assert_eq!(pages(), [200, 200]);
+    is_changed.store(true, std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(folder.answer().1, "1.2.0");
+    assert_eq!(pages(), [304, 200]);
+    // A registry that says so without having been asked says nothing.
+    registry.on_request(|asked| {
+        asked
+            .path
+            .ends_with("/tags/list")
+            .then(|| Reply::new(304, ""))
+    });
+    std::fs::remove_dir_all(folder.cache()).unwrap();
+    let (code, reports) = folder.check(&[]);
+    assert_eq!(code, 3, "{reports:?}");
 }
 
 #[test]

@@ -22,6 +22,8 @@ pub struct Seen {
     pub query: String,
     /// The `Authorization` header.
     pub authorization: Option<String>,
+    /// The `If-None-Match` header.
+    pub if_none_match: Option<String>,
     /// The body.
     pub body: Vec<u8>,
     /// How many requests came before it.
@@ -125,6 +127,7 @@ fn read(reader: &mut BufReader<TcpStream>, state: &State) -> Option<Seen> {
         };
         match name.to_ascii_lowercase().as_str() {
             "authorization" => seen.authorization = Some(value.trim().to_owned()),
+            "if-none-match" => seen.if_none_match = Some(value.trim().to_owned()),
             "content-length" => length = value.trim().parse().ok()?,
             _ => {}
         }
