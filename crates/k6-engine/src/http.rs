@@ -67,6 +67,24 @@ pub struct Request {
     pub digest: Option<(String, String)>,
 }
 
+impl Request {
+    /// Returns a request for `url` with k6's defaults.
+    pub fn get(url: url::Url) -> Self {
+        Self {
+            method: "GET".to_owned(),
+            url,
+            headers: Vec::new(),
+            body: Vec::new(),
+            timeout: Duration::from_secs(60),
+            redirects: 10,
+            cookies: Vec::new(),
+            body_kind: BodyKind::Text,
+            basic: None,
+            digest: None,
+        }
+    }
+}
+
 /// How long the parts of a request took, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[expect(

@@ -6,13 +6,14 @@ mod group;
 pub(crate) mod modules;
 mod native;
 mod shared;
+mod typescript;
 mod vm;
 mod vu;
 
 pub use fiber::{Fiber, Job, Outcome};
 pub use group::Group;
-pub use modules::{Modules, Unsupported};
-pub(crate) use native::{enter, md5_of};
+pub use modules::{Modules, Remote, Unsupported};
+pub(crate) use native::{enter, hex_text, md5_of};
 pub use shared::{Console, Defaults, Level, Phase, Shared, StopReason};
 pub use vu::Vu;
 pub(crate) use vu::{SYSTEM_TAGS, system_tag, write};

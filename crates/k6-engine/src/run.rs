@@ -36,6 +36,7 @@ mod worker;
 
 pub use control::{Control, ScenarioRun};
 pub use finished::{Finished, Health, Judged, Status, Stumble};
+pub(crate) use worker::block_on;
 
 /// How a script is loaded.
 pub struct Source {
@@ -137,7 +138,7 @@ impl Test {
             next_slot: AtomicU64::new(0),
             memory_limit: source.memory_limit,
         });
-        let outcome = worker::block_on({
+        let outcome = block_on({
             let (shared, entry) = (Arc::clone(&shared), Arc::clone(&entry));
             async move {
                 let vu = Vu::new(shared, Arc::default(), 0);

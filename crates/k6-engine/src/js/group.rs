@@ -22,6 +22,9 @@ use super::{
 /// How many virtual users share a runtime at most.
 const GROUP: usize = 32;
 
+/// About what a virtual user needs to load its script.
+const SEAT: usize = 128 << 10;
+
 /// What of JavaScript scripts find: what k6 has, so no `WeakRef` and no `DOMException`.
 type Intrinsics = (
     intrinsic::Date,
@@ -63,6 +66,12 @@ impl Group {
         let runtime = Runtime::new()
             .map_err(|err| std::io::Error::new(std::io::ErrorKind::OutOfMemory, err))?;
         runtime.set_memory_limit(shared.memory_limit);
+        // Loading leaves little behind: looking for cycles at every doubling would cost more than it.
+        runtime.set_gc_threshold(if anatomy.is_some() {
+            GROUP * SEAT
+        } else {
+            4 * SEAT
+        });
         runtime.set_loader(Finder, Source(Arc::clone(shared)));
         let running: Rc<RefCell<Option<Rc<Vu>>>> = Rc::default();
         let watched = Rc::clone(&running);

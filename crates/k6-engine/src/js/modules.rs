@@ -7,13 +7,19 @@ use std::{
 };
 
 use rquickjs::{
-    Ctx, Exception, Module, Result,
+    Ctx, Exception, Module, Result as JsResult,
     loader::{ImportAttributes, Loader, Resolver},
     module::{Declared, WriteOptions},
 };
 
+mod remote;
+
+pub use remote::Remote;
+
+use super::typescript;
+
 /// The modules that are built in.
-const BUILTIN: [(&str, &str); 8] = [
+const BUILTIN: [(&str, &str); 10] = [
     ("k6", include_str!("prelude/k6.js")),
     ("k6/http", include_str!("prelude/http.js")),
     ("k6/metrics", include_str!("prelude/metrics.js")),
@@ -22,6 +28,8 @@ const BUILTIN: [(&str, &str); 8] = [
     ("k6/crypto", include_str!("prelude/crypto.js")),
     ("k6/encoding", include_str!("prelude/encoding.js")),
     ("k6/timers", include_str!("prelude/timers.js")),
+    ("k6/experimental/fs", include_str!("prelude/fs.js")),
+    ("k6/experimental/csv", include_str!("prelude/csv.js")),
 ];
 
 /// What scripts find without an import. No script can import it: the name is no specifier.
@@ -42,6 +50,8 @@ pub struct Unsupported {
 #[derive(Debug, Default)]
 pub struct Modules {
     compiled: Mutex<HashMap<String, Arc<Vec<u8>>>>,
+    /// Those of the network, by their address.
+    fetched: HashMap<String, String>,
 }
 
 /// Returns what stands in the imports of `source`: the specifier and its line.
@@ -87,21 +97,24 @@ impl Modules {
             let Ok(source) = std::fs::read_to_string(&file) else {
                 continue;
             };
-            let is_typescript = file.extension().is_some_and(|it| it == "ts");
-            if is_typescript {
-                found.push(Unsupported {
-                    construct: "TypeScript".to_owned(),
-                    file: file.clone(),
-                    line: 1,
-                });
-            }
+            let source = match plain(&file.to_string_lossy(), source) {
+                Ok(source) => source,
+                Err(refused) => {
+                    // What is no TypeScript either is told when it is loaded.
+                    if refused.what.starts_with("TypeScript") {
+                        found.push(Unsupported {
+                            construct: refused.what,
+                            file: file.clone(),
+                            line: refused.line,
+                        });
+                    }
+                    continue;
+                }
+            };
             for (specifier, line) in imports(&source) {
-                let is_local = specifier.starts_with('.')
-                    || specifier.starts_with('/')
-                    || specifier.starts_with("file:");
-                if is_local {
+                if is_local(&specifier) {
                     open.push(locate(&file, &specifier));
-                } else if !BUILTIN.iter().any(|it| it.0 == specifier) {
+                } else if !is_builtin(&specifier) && !is_remote(&specifier) {
                     found.push(Unsupported {
                         construct: specifier,
                         file: file.clone(),
@@ -117,13 +130,22 @@ impl Modules {
         self.compiled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Returns the source of a module that is not built in.
+    fn source(&self, name: &str) -> Result<String, String> {
+        if is_remote(name) {
+            let known = self.fetched.get(name).cloned();
+            return known.ok_or_else(|| "it was not fetched before the run".to_owned());
+        }
+        std::fs::read_to_string(name).map_err(|err| err.to_string())
+    }
+
     /// Loads what scripts find without an import.
-    pub(crate) fn globals<'js>(&self, ctx: &Ctx<'js>) -> Result<Module<'js, Declared>> {
+    pub(crate) fn globals<'js>(&self, ctx: &Ctx<'js>) -> JsResult<Module<'js, Declared>> {
         self.load(ctx, GLOBALS.0)
     }
 
     /// Loads the module `name`, compiled by this call or an earlier one.
-    pub(crate) fn load<'js>(&self, ctx: &Ctx<'js>, name: &str) -> Result<Module<'js, Declared>> {
+    pub(crate) fn load<'js>(&self, ctx: &Ctx<'js>, name: &str) -> JsResult<Module<'js, Declared>> {
         let known = self.lock().get(name).cloned();
         if let Some(bytes) = known {
             // SAFETY: the bytes were written by this process, from a module that the same engine compiled.
@@ -132,11 +154,21 @@ impl Modules {
         let mut builtin = BUILTIN.iter().chain([&GLOBALS]);
         let source = match builtin.find(|it| it.0 == name) {
             Some((_, source)) => (*source).to_owned(),
-            None => std::fs::read_to_string(name).map_err(|err| {
-                Exception::throw_message(ctx, &format!("cannot read the module `{name}`: {err}"))
-            })?,
+            None => {
+                let source = self.source(name).map_err(|err| {
+                    Exception::throw_message(
+                        ctx,
+                        &format!("cannot read the module `{name}`: {err}"),
+                    )
+                })?;
+                let source = plain(name, source).map_err(|err| {
+                    let text = format!("{name}:{}: {}", err.line, err.what);
+                    Exception::throw_syntax(ctx, &text)
+                })?;
+                adapt(name, source)
+            }
         };
-        let module = Module::declare(ctx.clone(), name, adapt(name, source))?;
+        let module = Module::declare(ctx.clone(), name, source)?;
         let options = WriteOptions {
             strip_source: true,
             ..WriteOptions::default()
@@ -144,6 +176,37 @@ impl Modules {
         let bytes = module.write(options)?;
         self.lock().insert(name.to_owned(), Arc::new(bytes));
         Ok(module)
+    }
+}
+
+fn is_builtin(specifier: &str) -> bool {
+    BUILTIN.iter().any(|it| it.0 == specifier)
+}
+
+fn is_local(specifier: &str) -> bool {
+    specifier.starts_with('.') || specifier.starts_with('/') || specifier.starts_with("file:")
+}
+
+fn is_remote(specifier: &str) -> bool {
+    specifier.starts_with("https://")
+}
+
+/// Returns the address that `specifier` means in the module of the network at `base`.
+fn beside(base: &str, specifier: &str) -> Option<String> {
+    let url = url::Url::parse(base).ok()?.join(specifier).ok()?;
+    is_remote(url.as_str()).then(|| url.to_string())
+}
+
+/// Makes JavaScript of TypeScript.
+fn plain(name: &str, source: String) -> Result<String, typescript::Refused> {
+    let path = name.split(['?', '#']).next().unwrap_or(name);
+    let is_typescript = Path::new(path)
+        .extension()
+        .is_some_and(|it| it.eq_ignore_ascii_case("ts"));
+    if is_typescript {
+        typescript::strip(&source)
+    } else {
+        Ok(source)
     }
 }
 
@@ -227,13 +290,15 @@ impl Resolver for Finder {
         base: &str,
         name: &str,
         _: Option<ImportAttributes<'js>>,
-    ) -> Result<String> {
-        if BUILTIN.iter().any(|it| it.0 == name) {
+    ) -> JsResult<String> {
+        if is_builtin(name) || is_remote(name) {
             return Ok(name.to_owned());
         }
-        let is_local =
-            name.starts_with('.') || name.starts_with('/') || name.starts_with("file://");
-        if is_local {
+        if is_remote(base) {
+            if let Some(url) = beside(base, name) {
+                return Ok(url);
+            }
+        } else if is_local(name) {
             return Ok(locate(Path::new(base), name).to_string_lossy().into_owned());
         }
         Err(Exception::throw_message(
@@ -252,7 +317,7 @@ impl Loader for Source {
         ctx: &Ctx<'js>,
         name: &str,
         _: Option<ImportAttributes<'js>>,
-    ) -> Result<Module<'js, Declared>> {
+    ) -> JsResult<Module<'js, Declared>> {
         self.0.modules.load(ctx, name)
     }
 }

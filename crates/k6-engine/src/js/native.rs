@@ -11,12 +11,13 @@ mod checks;
 mod execution;
 mod files;
 mod jars;
+mod opened;
 mod params;
 mod request;
 mod response;
 mod table;
 
-pub(crate) use binary::md5_of;
+pub(crate) use binary::{hex_text, md5_of};
 pub(crate) use checks::enter;
 pub(crate) use response::make as response;
 pub(crate) use table::forget;
@@ -31,6 +32,7 @@ const TABLES: &[&[(&str, Native)]] = &[
     execution::TABLE,
     files::TABLE,
     jars::TABLE,
+    opened::TABLE,
     request::TABLE,
 ];
 

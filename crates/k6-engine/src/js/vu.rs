@@ -69,6 +69,8 @@ pub struct Vu {
     pub(crate) jar: RefCell<Rc<RefCell<http::Jar>>>,
     pub(crate) jars: RefCell<Vec<Rc<RefCell<http::Jar>>>>,
     pub(crate) expected: RefCell<Rc<Expected>>,
+    /// The files that it opened.
+    pub(crate) opened: RefCell<Vec<Arc<Vec<u8>>>>,
     pub(crate) random: Cell<u64>,
     pub(crate) defaults: RefCell<Rc<Defaults>>,
     /// Whether the running iteration must end now.
@@ -117,6 +119,7 @@ impl Vu {
             jar: RefCell::default(),
             jars: RefCell::default(),
             expected: RefCell::new(Rc::new(Expected::Ranges(vec![(200, 399)]))),
+            opened: RefCell::default(),
             random: Cell::new(seed(id)),
             defaults: RefCell::new(Rc::new(defaults)),
             cancelled: Cell::new(false),

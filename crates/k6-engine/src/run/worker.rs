@@ -77,7 +77,7 @@ pub(super) struct Context {
 pub(super) type Crew = Rc<RefCell<Vec<Rc<Vu>>>>;
 
 /// Runs `work` on an event loop of its own, on this thread.
-pub(super) fn block_on<F: Future>(work: F) -> Result<F::Output, RunError> {
+pub(crate) fn block_on<F: Future>(work: F) -> Result<F::Output, RunError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

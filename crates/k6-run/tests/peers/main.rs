@@ -14,6 +14,7 @@ use serde_json::Value;
 mod api;
 mod secure;
 mod server;
+mod tool;
 
 /// What is equal between the engines.
 #[derive(Debug, Default, PartialEq)]

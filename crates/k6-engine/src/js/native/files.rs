@@ -1,7 +1,7 @@
 //! Files, modules, messages, the environment, and arrays that are shared.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     rc::Rc,
     sync::{Arc, PoisonError},
 };
@@ -40,33 +40,66 @@ fn open<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Va
     if name.is_empty() {
         return Err(throw(ctx, "open() can't be used with an empty filename"));
     }
+    let path = located(vu, ctx, &name);
+    let contents = contents(vu, &path)
+        .map_err(|err| throw(ctx, &format!("cannot open `{}`: {err}", path.display())))?;
+    if text_at(arguments, 1)? == "b" {
+        return Ok(ArrayBuffer::new_copy(ctx.clone(), contents.as_slice())?.into_value());
+    }
+    String::from_utf8_lossy(&contents).into_js(ctx)
+}
+
+/// Returns the path that `name` means for the script that calls.
+pub(super) fn located(vu: &Vu, ctx: &Ctx<'_>, name: &str) -> PathBuf {
     let folder = caller(ctx).and_then(|it| Path::new(&it).parent().map(Path::to_owned));
-    let plain = name.strip_prefix("file://").unwrap_or(&name);
-    let path = modules::normal(
+    let plain = name.strip_prefix("file://").unwrap_or(name);
+    modules::normal(
         &folder
             .unwrap_or_else(|| vu.shared.folder.clone())
             .join(plain),
-    );
+    )
+}
+
+/// Returns what a file holds. Each is read once.
+pub(super) fn contents(vu: &Vu, path: &Path) -> std::io::Result<Arc<Vec<u8>>> {
     let known = || {
         vu.shared
             .files
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     };
-    let cached = known().get(&path).cloned();
-    let contents = if let Some(contents) = cached {
-        contents
-    } else {
-        let read = std::fs::read(&path)
-            .map_err(|err| throw(ctx, &format!("cannot open `{}`: {err}", path.display())))?;
-        let read = Arc::new(read);
-        known().insert(path, Arc::clone(&read));
-        read
-    };
-    if text_at(arguments, 1)? == "b" {
-        return Ok(ArrayBuffer::new_copy(ctx.clone(), contents.as_slice())?.into_value());
+    let cached = known().get(path).cloned();
+    if let Some(contents) = cached {
+        return Ok(contents);
     }
-    String::from_utf8_lossy(&contents).into_js(ctx)
+    let read = Arc::new(std::fs::read(path)?);
+    known().insert(path.to_owned(), Arc::clone(&read));
+    Ok(read)
+}
+
+/// Keeps an array that all virtual users share, and returns its number.
+pub(super) fn share(
+    vu: &Vu,
+    name: String,
+    make: impl FnOnce() -> Result<Vec<String>>,
+) -> Result<usize> {
+    let arrays = || {
+        vu.shared
+            .arrays
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    };
+    if let Some(place) = arrays().iter().position(|it| it.0 == name) {
+        return Ok(place);
+    }
+    let elements = make()?;
+    let mut all = arrays();
+    // Another virtual user may have made it meanwhile.
+    if let Some(place) = all.iter().position(|it| it.0 == name) {
+        return Ok(place);
+    }
+    all.push((name, Arc::new(elements)));
+    Ok(all.len() - 1)
 }
 
 fn require<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {
@@ -81,13 +114,7 @@ fn require<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result
     }
     let is_local = name.starts_with('.');
     let target = if is_local {
-        let folder = caller(ctx).and_then(|it| Path::new(&it).parent().map(Path::to_owned));
-        let path = modules::normal(
-            &folder
-                .unwrap_or_else(|| vu.shared.folder.clone())
-                .join(&name),
-        );
-        path.to_string_lossy().into_owned()
+        located(vu, ctx, &name).to_string_lossy().into_owned()
     } else {
         name
     };
@@ -125,27 +152,12 @@ fn shared_array<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> R
         ));
     }
     let name = text_at(arguments, 0)?;
-    let number = |place: usize| Ok(Value::new_number(ctx.clone(), place as f64));
-    let arrays = || {
-        vu.shared
-            .arrays
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    };
-    if let Some(place) = arrays().iter().position(|it| it.0 == name) {
-        return number(place);
-    }
-    let Some(make) = given(arguments, 1).and_then(Value::as_function) else {
-        return Err(throw(ctx, "a SharedArray needs a function"));
-    };
-    let elements: Vec<String> = Function::call(make, ())?;
-    let mut all = arrays();
-    // Another virtual user may have made it meanwhile.
-    if let Some(place) = all.iter().position(|it| it.0 == name) {
-        return number(place);
-    }
-    all.push((name, Arc::new(elements)));
-    number(all.len() - 1)
+    let make = given(arguments, 1).and_then(Value::as_function);
+    let place = share(vu, name, || match make {
+        Some(make) => Function::call(make, ()),
+        None => Err(throw(ctx, "a SharedArray needs a function")),
+    })?;
+    Ok(Value::new_number(ctx.clone(), place as f64))
 }
 
 fn array_at<'js>(

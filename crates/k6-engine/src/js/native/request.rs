@@ -1,6 +1,6 @@
 //! `k6/http`: what a script asks for becomes a request.
 
-use std::{rc::Rc, time::Duration};
+use std::rc::Rc;
 
 use rquickjs::{Array, Ctx, Object, Result, Value};
 
@@ -239,19 +239,14 @@ fn prepare<'js>(
     let mut call = Call {
         request: Request {
             method: method.to_owned(),
-            url: parsed,
-            headers: Vec::new(),
-            body: Vec::new(),
-            timeout: Duration::from_secs(60),
             redirects: defaults.max_redirects,
-            cookies: Vec::new(),
             body_kind: if defaults.discard_bodies {
                 BodyKind::None
             } else {
                 BodyKind::Text
             },
             basic,
-            digest: None,
+            ..Request::get(parsed)
         },
         text: address,
         name,
