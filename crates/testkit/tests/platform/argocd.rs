@@ -1,9 +1,9 @@
 //! The Argo CD resources: order, permissions, paths, and who writes what.
 
-use autoscaleops_testkit::{command, peer, root};
+use autoscaleops_testkit::{command, peer};
 use serde_json::{Value, json};
 
-use crate::files::{apps, environment, golden, list, read, refused, yaml};
+use crate::files::{apps, environment, golden, list, read, refused, root, yaml};
 
 const IMAGE_UPDATER: &str = "argocd/apps/tests/image-updater-values.yaml";
 

@@ -5,8 +5,20 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use autoscaleops_testkit::{command, peer, root};
+use autoscaleops_testkit::{command, peer};
 use serde_json::Value;
+
+/// The variable that names another root: a copy in which something is wrong, see `mutants`.
+pub(crate) const ROOT: &str = "AUTOSCALEOPS_TEST_ROOT";
+
+/// Returns the root of the repository, or of the copy under test.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "said by the test that made the copy"
+)]
+pub(crate) fn root() -> PathBuf {
+    std::env::var_os(ROOT).map_or_else(autoscaleops_testkit::root, PathBuf::from)
+}
 
 /// Reads a file of the repository.
 pub(crate) fn read(path: &str) -> String {

@@ -2,10 +2,9 @@
 
 use std::fs;
 
-use autoscaleops_testkit::root;
 use serde_json::Value;
 
-use crate::files::{golden, helm, read, refused};
+use crate::files::{golden, helm, read, refused, root};
 
 const CHART: &str = "charts/observability";
 

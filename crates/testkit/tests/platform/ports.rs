@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use autoscaleops_testkit::{built, command, root};
+use autoscaleops_testkit::{built, command};
 use regex::Regex;
 use serde_json::Value;
 
-use crate::files::{apps, environment, list, read, yaml};
+use crate::files::{apps, environment, list, read, root, yaml};
 
 #[test]
 fn the_cluster_maps_the_ports_that_the_charts_open() {

@@ -6,11 +6,11 @@ use std::{
     os::unix::fs::PermissionsExt as _,
 };
 
-use autoscaleops_testkit::{built, command, peer, root};
+use autoscaleops_testkit::{built, command, peer};
 use regex::Regex;
 use serde_json::json;
 
-use crate::files::{list, read, yaml};
+use crate::files::{list, read, root, yaml};
 
 const TOOLS: [&str; 6] = [
     "hpa-watch",
