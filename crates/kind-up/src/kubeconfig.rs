@@ -194,8 +194,12 @@ impl Drop for Lock {
 pub(crate) fn merge(theirs: &str, ours: &str) -> Result<String, String> {
     let mut ours: Value =
         serde_yaml::from_str(ours).map_err(|err| format!("is not YAML: {err}"))?;
-    for entry in ours["clusters"].as_array_mut().into_iter().flatten() {
-        entry["cluster"]["extensions"] = json!([{"name": MARK, "extension": {"by": "kind-up"}}]);
+    let clusters = ours.get_mut("clusters").and_then(Value::as_array_mut);
+    for entry in clusters.into_iter().flatten() {
+        if let Some(cluster) = entry.get_mut("cluster").and_then(Value::as_object_mut) {
+            let mark = json!([{"name": MARK, "extension": {"by": "kind-up"}}]);
+            cluster.insert("extensions".to_owned(), mark);
+        }
     }
     if theirs.trim().is_empty() {
         if let Some(map) = ours.as_object_mut() {
@@ -314,8 +318,11 @@ fn put(text: &str, list: &str, entry: &Value) -> Option<String> {
 pub(crate) fn for_wsl(kubeconfig: &str, address: IpAddr) -> anyhow::Result<String> {
     let mut value: Value =
         serde_yaml::from_str(kubeconfig).context("the kubeconfig is not YAML")?;
-    for entry in value["clusters"].as_array_mut().into_iter().flatten() {
-        let cluster = &mut entry["cluster"];
+    let clusters = value.get_mut("clusters").and_then(Value::as_array_mut);
+    for entry in clusters.into_iter().flatten() {
+        let Some(cluster) = entry.get_mut("cluster").filter(|it| it.is_object()) else {
+            continue;
+        };
         let port = cluster["server"]
             .as_str()
             .and_then(|it| it.rsplit_once(':'))

@@ -31,8 +31,8 @@ pub fn run(which: u8, bytes: &[u8]) {
         }
         4 => {
             if let Err(err) = Token::read(bytes) {
-                let said = err.to_string();
-                assert!(text.len() < 12 || !said.contains(&*text), "{said}");
+                // The answer may hold a token in a form that nobody knows: it is not quoted.
+                assert!(err.to_string().ends_with("the token server gave no token"));
             }
             let shown = transport::detail(bytes);
             assert!(!shown.chars().any(char::is_control) && shown.chars().count() <= 202);
