@@ -159,7 +159,17 @@ pub fn export(finished: &mut Finished, shape: &Shape) -> Value {
         }
         metrics.insert(row.name, Value::Object(entry));
     }
-    json!({"root_group": group(finished, "", &|nodes| by_name(nodes)), "metrics": metrics})
+    let root = group(finished, "", &|nodes| by_name(nodes));
+    let mut exported = json!({"root_group": root, "metrics": metrics});
+    if let Some(data) = setup_data(finished) {
+        exported["setup_data"] = data;
+    }
+    exported
+}
+
+/// Returns what `setup` returned.
+fn setup_data(finished: &Finished) -> Option<Value> {
+    serde_json::from_str(finished.setup_data.as_deref()?).ok()
 }
 
 /// Returns what `handleSummary` gets. There, `ok` beside a threshold means that it holds.
@@ -181,10 +191,6 @@ pub fn for_script(finished: &mut Finished, shape: &Shape) -> Value {
         }
         metrics.insert(row.name, entry);
     }
-    let setup_data = finished
-        .setup_data
-        .as_deref()
-        .and_then(|it| serde_json::from_str::<Value>(it).ok());
     let mut data = json!({
         "root_group": group(finished, "", &Value::Array),
         "options": {
@@ -199,7 +205,7 @@ pub fn for_script(finished: &mut Finished, shape: &Shape) -> Value {
         },
         "metrics": metrics,
     });
-    if let Some(setup_data) = setup_data {
+    if let Some(setup_data) = setup_data(finished) {
         data["setup_data"] = setup_data;
     }
     data

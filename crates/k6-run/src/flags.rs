@@ -1,6 +1,9 @@
 //! The flags of a run: k6's own, and ours.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, Result};
 use autoscaleops_core::{Failure, config};
@@ -15,6 +18,7 @@ mod beyond;
 pub(crate) mod environment;
 mod imports;
 mod k6;
+mod secrets;
 
 pub(crate) use beyond::Beyond;
 pub(crate) use k6::{K6Flags, Kind, SummaryMode};
@@ -163,11 +167,19 @@ impl RunFlags {
             .collect()
     }
 
-    /// Returns the variables that the script finds in `__ENV`.
-    pub(crate) fn variables(&self) -> Result<BTreeMap<String, String>> {
+    /// Returns the variables of the system that are kept from `script`.
+    pub(crate) fn withheld(&self, script: &Path) -> BTreeSet<String> {
+        secrets::withheld(script, config::environment().into_keys())
+    }
+
+    /// Returns the variables that `script` finds in `__ENV`.
+    pub(crate) fn variables(&self, script: &Path) -> Result<BTreeMap<String, String>> {
         let mut all = BTreeMap::new();
         if self.includes_system() {
             all.extend(config::environment());
+            for name in self.withheld(script) {
+                all.remove(&name);
+            }
         }
         all.extend(self.given()?);
         Ok(all)

@@ -46,7 +46,7 @@ impl Loaded {
         let source = Source {
             path: script.to_owned(),
             modules: flags.modules(script)?,
-            env: flags.variables()?,
+            env: flags.variables(script)?,
             console: speak,
             memory_limit: flags.memory_limit << 20,
         };

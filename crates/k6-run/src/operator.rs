@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::{details::LoadDetails, verdict};
 
-mod bundle;
+pub(crate) mod bundle;
 pub(crate) mod merge;
 mod mixture;
 

@@ -132,6 +132,10 @@ fn command(
         for (name, value) in kept {
             run = run.env(name, value);
         }
+    } else {
+        for name in flags.withheld(script) {
+            run = run.env_remove(name);
+        }
     }
     run = run
         .args(["run", "--quiet", "--no-usage-report", "--no-color"])

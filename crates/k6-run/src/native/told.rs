@@ -39,7 +39,10 @@ pub(super) fn details(
             .map(|it| Threshold {
                 metric: it.metric.clone(),
                 condition: it.source.clone(),
-                value: it.value,
+                // A distribution of nothing is told as zeros, which nobody has measured.
+                value: it
+                    .value
+                    .filter(|_| it.samples > 0 || ["count", "rate"].contains(&it.label.as_str())),
                 samples: Some(it.samples),
                 ok: it.holds,
             })

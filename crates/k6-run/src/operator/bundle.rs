@@ -71,7 +71,7 @@ fn entry(has_default: bool) -> String {
 }
 
 /// Rewrites the local specifiers of imports.
-fn rewritten(source: &str, mut name: impl FnMut(&str) -> String) -> String {
+pub(crate) fn rewritten(source: &str, mut name: impl FnMut(&str) -> String) -> String {
     let mut out = String::with_capacity(source.len());
     let mut rest = source;
     while let Some(at) = rest.find(['\'', '"']) {
@@ -100,7 +100,7 @@ fn rewritten(source: &str, mut name: impl FnMut(&str) -> String) -> String {
 }
 
 /// Removes `.` and `..` without asking the file system.
-fn plain(path: &Path) -> PathBuf {
+pub(crate) fn plain(path: &Path) -> PathBuf {
     let mut clean = PathBuf::new();
     for part in path.components() {
         match part {
