@@ -114,13 +114,13 @@ fn every_contract_fails_when_what_it_holds_is_broken() {
     let table = yaml(TABLE);
     let mut broken = BTreeMap::new();
     for row in table.as_array().unwrap() {
-        let text = |key: &str| {
+        let field = |key: &str| {
             row[key]
                 .as_str()
                 .unwrap_or_else(|| panic!("no {key}: {row}"))
         };
-        let (test, from, to) = (text("test"), text("from"), text("to"));
-        let path = copy.path().join(text("in"));
+        let (test, from, to) = (field("test"), field("from"), field("to"));
+        let path = copy.path().join(field("in"));
         let right = fs::read_to_string(&path).unwrap();
         let wrong = right.replace(from, to);
         assert_ne!(right, wrong, "{test}: nothing to break: {from}");
