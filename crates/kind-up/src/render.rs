@@ -55,7 +55,7 @@ pub(crate) fn human(report: &Report<Details>, look: &Look) -> String {
     );
     table(
         &mut lines,
-        &["APPLICATION", "SYNC", "HEALTH", "REVISION", "CAUSE"],
+        &["APPLICATION", "SYNC", "HEALTH", "REVISION"],
         details.applications.iter().map(|it| {
             let revision = it.revision.get(..7).unwrap_or(&it.revision).to_owned();
             vec![
@@ -63,10 +63,18 @@ pub(crate) fn human(report: &Report<Details>, look: &Look) -> String {
                 it.sync.clone(),
                 it.health.clone(),
                 revision,
-                text::shorten(&text::printable(&it.cause), 60),
             ]
         }),
     );
+    // Whole: the end of a reason is often what matters.
+    for it in details
+        .applications
+        .iter()
+        .filter(|it| !it.cause.is_empty())
+    {
+        let cause = text::shorten(&text::printable(&it.cause), 600);
+        lines.push(format!("  {}: {cause}", it.name));
+    }
     table(
         &mut lines,
         &["SERVICE", "ADDRESS"],

@@ -4,7 +4,7 @@ use std::{fs::File, path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 use autoscaleops_core::{
-    Console, Failure, Finding, Level, Report, Subject, Verdict,
+    Console, Failure, Finding, Format, Level, Report, Subject, Verdict,
     cluster::{ClusterArgs, block_on},
     failure, stop, text,
 };
@@ -205,6 +205,9 @@ impl Run {
         let mut last = None;
         loop {
             if last.as_ref() != Some(&report.details) {
+                if last.is_some() && console.format() == Format::Human {
+                    console.answer("\n")?;
+                }
                 last = Some(report.details.clone());
                 console.emit::<Cli>(&mut report)?;
             }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use autoscaleops_core::{Console, Failure, Report, Verdict, cluster::block_on, text};
+use autoscaleops_core::{Console, Failure, Report, Verdict, cluster::block_on, stop, text};
 
 use crate::{
     Provider,
@@ -163,6 +163,10 @@ fn on_cluster(run: &Run, console: &Console, outcome: Outcome) -> anyhow::Result<
 /// Returns the report of a wait whose time was over: where nothing is known to be wrong, nobody
 /// knows whether it will be well.
 fn undecided_when_late(run: &Run, mut report: Report<Details>, end: End) -> Report<Details> {
+    if stop::requested() {
+        report.summary = format!("{}; interrupted", report.summary);
+        return report;
+    }
     let unexplained = |it: &Application| it.is_settled() || it.cause.is_empty();
     if end == End::Late
         && report.verdict == Verdict::Fail

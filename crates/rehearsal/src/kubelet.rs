@@ -15,6 +15,7 @@ use self::{container::State, pod::Pod, probes::Probed};
 use crate::{
     api::lock,
     cluster::Cluster,
+    config::Config,
     objects, probe,
     store::Stored,
     value::{list, number, set, text},
@@ -43,6 +44,8 @@ pub(crate) const PORTS: &str = "rehearsal.autoscaleops.dev/ports";
 #[derive(Debug)]
 pub(crate) struct Kubelet {
     cluster: Arc<Cluster>,
+    /// The configuration as it was looked at last.
+    config: Config,
     pods: BTreeMap<String, Pod>,
     probed: mpsc::UnboundedSender<Probed>,
     outcomes: mpsc::UnboundedReceiver<Probed>,
@@ -52,8 +55,10 @@ impl Kubelet {
     /// Makes the one that runs the pods of a cluster.
     pub(crate) fn new(cluster: Arc<Cluster>) -> Self {
         let (probed, outcomes) = mpsc::unbounded_channel();
+        let config = lock(&cluster.config).clone();
         Self {
             cluster,
+            config,
             pods: BTreeMap::new(),
             probed,
             outcomes,
@@ -94,6 +99,19 @@ impl Kubelet {
     }
 
     fn sync(&mut self) {
+        let is_new = {
+            let config = lock(&self.cluster.config);
+            let is_new = *config != self.config;
+            if is_new {
+                self.config.clone_from(&config);
+            }
+            is_new
+        };
+        if is_new {
+            for container in self.pods.values_mut().flat_map(|it| &mut it.containers) {
+                container.look_again();
+            }
+        }
         let live: BTreeMap<String, Arc<Stored>> = lock(&self.cluster.store)
             .list("pods", None)
             .into_iter()

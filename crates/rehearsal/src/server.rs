@@ -7,6 +7,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -33,6 +34,8 @@ use crate::{
     error::ApiError,
 };
 
+/// How long a client may take to agree on the encryption.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 /// The longest body that is taken.
 const LIMIT: usize = 16 << 20;
 
@@ -139,14 +142,16 @@ pub(crate) async fn run(
     let token: Arc<str> = Arc::from(keys.token.as_str());
     loop {
         let Ok((stream, _)) = listener.accept().await else {
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
         let _ = stream.set_nodelay(true);
         let (acceptor, cluster, token) =
             (acceptor.clone(), Arc::clone(&cluster), Arc::clone(&token));
         tokio::spawn(async move {
-            let Ok(stream) = acceptor.accept(stream).await else {
+            // Who connects and says nothing is not waited for.
+            let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await
+            else {
                 return;
             };
             let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");

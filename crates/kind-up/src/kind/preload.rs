@@ -120,11 +120,12 @@ pub(crate) fn save(
 /// Fails when kind does.
 pub(crate) fn load(cluster: &str, archive: &Archive, left: Duration) -> anyhow::Result<()> {
     let nodes = program::nodes(cluster)?;
-    let mut workers: Vec<String> = nodes
-        .iter()
-        .filter(|it| it.contains("-worker"))
-        .cloned()
-        .collect();
+    // Of a cluster that is called `a-worker` too.
+    let is_worker = |it: &&String| {
+        let role = it.strip_prefix(cluster);
+        role.is_some_and(|it| it.starts_with("-worker"))
+    };
+    let mut workers: Vec<String> = nodes.iter().filter(is_worker).cloned().collect();
     if workers.is_empty() {
         workers = nodes;
     }

@@ -121,6 +121,7 @@ fn pod(object: &Value) -> State {
             | "ImagePullBackOff"
             | "ErrImageNeverPull"
             | "InvalidImageName"
+            | "RunContainerError"
             | "CreateContainerError" => {
                 return State::Broken(why);
             }

@@ -122,6 +122,36 @@ fn no_secret_is_in_an_argument_an_environment_or_an_answer() {
 }
 
 #[test]
+fn images_are_pulled_side_by_side_and_never_more_than_three_at_once() {
+    let machine = Machine::new();
+    machine.start_cluster();
+    let pins = machine.path("versions.toml");
+    let text = fs::read_to_string(&pins).unwrap();
+    let six: Vec<String> = (0..6)
+        .map(|it| format!("\"example.org/image-{it}:1\""))
+        .collect();
+    let (start, _) = text.split_once("images = [").unwrap();
+    fs::write(&pins, format!("{start}images = [{}]\n", six.join(", "))).unwrap();
+    fs::write(machine.path("pull.beside"), "3").unwrap();
+    machine
+        .command(&["up", "--only", "pull"])
+        .assert()
+        .success();
+    let moments = |name: &str, step: i32| -> Vec<(u128, i32)> {
+        let text = fs::read_to_string(machine.path(name)).unwrap();
+        text.lines().map(|it| (it.parse().unwrap(), step)).collect()
+    };
+    let mut moments = [moments("pull.begin", 1), moments("pull.end", -1)].concat();
+    assert_eq!(moments.len(), 12);
+    moments.sort_unstable();
+    let at_once = moments.iter().scan(0, |now, it| {
+        *now += it.1;
+        Some(*now)
+    });
+    assert_eq!(at_once.max(), Some(3));
+}
+
+#[test]
 fn a_token_comes_from_standard_input_and_half_of_the_credentials_is_refused() {
     let machine = Machine::new();
     machine.start_cluster();

@@ -53,6 +53,29 @@ fn a_cluster_of_the_users_is_named_confirmed_and_made_complete_without_kind_or_d
     let (_, report) = run(&machine, "up", &up);
     assert_eq!(report["outputs"]["changed"], false, "{report:#}");
 
+    // Passwords are shown to who asks for them, and are part of no report.
+    let (code, report) = run(&machine, "credentials", &CONTEXT);
+    assert_eq!((code, &report["verdict"]), (11, &"undecided".into()));
+    if let Some(kubectl) = autoscaleops_testkit::peer("kubectl") {
+        let secret = "create secret generic argocd-initial-admin-secret -n argocd --from-literal=password=hunter2";
+        let made = snapbox::cmd::Command::new(kubectl)
+            .args(secret.split(' '))
+            .arg("--kubeconfig")
+            .arg(machine.path("behind/kubeconfig"))
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{made:?}");
+        let named = "credentials --provider existing --kubeconfig behind/kubeconfig";
+        let named: Vec<&str> = named.split(' ').chain(CONTEXT).collect();
+        let shown = machine.command(&named).output().unwrap();
+        assert_eq!(
+            String::from_utf8(shown.stdout).unwrap(),
+            "Argo CD  user admin, password hunter2\nGrafana  user admin, password not there (yet, or deleted after it was changed)\n"
+        );
+        let (_, report) = run(&machine, "credentials", &CONTEXT);
+        assert!(!report.to_string().contains("hunter2"), "{report:#}");
+    }
+
     let settings = machine.path("autoscaleops.yaml");
     let text = fs::read_to_string(&settings).unwrap();
     fs::write(

@@ -268,7 +268,12 @@ ps) if [ -f cluster ]; then echo test-control-plane; fi ;;
 inspect) echo '[{{"Name":"/test-control-plane","State":{{"Status":"'"$(cat cluster)"'"}},"Config":{{"Image":"{IMAGE}","Labels":{{"io.x-k8s.kind.role":"control-plane"}}}},"HostConfig":{{"PortBindings":{{{bindings}}}}}}}]' ;;
 image) exit 1 ;;
 pull) if [ -f pull.fails ]; then cat pull.fails >&2; exit 1; fi
-  date +%s%N >>pull.begin; sleep 0.1 ;;
+  date +%s%N >>pull.begin
+  # One that is to be pulled beside others waits for them.
+  tries=0
+  while [ -f pull.beside ] && [ "$(wc -l <pull.begin)" -lt "$(cat pull.beside)" ] && [ $tries -lt 100 ]; do sleep 0.1; tries=$((tries+1)); done
+  sleep 0.1
+  date +%s%N >>pull.end ;;
 save) date +%s%N >>save.begin; while [ $# -gt 0 ]; do if [ "$1" = -o ]; then echo tar >"$2"; fi; shift; done ;;
 start) echo running >cluster ;;
 exec) if [ -f names.fail ]; then exit 2; fi ;;

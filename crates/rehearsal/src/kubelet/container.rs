@@ -253,6 +253,19 @@ impl Container {
         }
     }
 
+    /// Tries at once what waits for its program: another one may be named for its image now.
+    pub(super) fn look_again(&mut self) {
+        if let State::Waiting { reason, until, .. } = &mut self.state
+            && matches!(
+                *reason,
+                "ErrImagePull" | "ImagePullBackOff" | "RunContainerError"
+            )
+        {
+            *until = Instant::now();
+            self.backoff = Duration::ZERO;
+        }
+    }
+
     /// Sends a signal to its processes.
     pub(super) fn signal(&mut self, signal: Signal) {
         if let State::Running { process, .. } = &self.state {
@@ -302,5 +315,30 @@ impl Container {
             "restartCount": self.run, "image": image, "imageID": "", "started": self.started && running,
             "containerID": match &self.state { State::Running { process, .. } => format!("process://{}", process.id()), _ => String::new() },
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_waits_for_its_program_is_tried_again_when_the_configuration_changes() {
+        for (reason, again) in [("ImagePullBackOff", true), ("CrashLoopBackOff", false)] {
+            let first = Duration::from_secs(10);
+            let mut container = Container::new(&json!({"name": "c"}), false, &json!({}), first);
+            container.backoff = Duration::from_secs(80);
+            container.state = State::Waiting {
+                reason,
+                message: String::new(),
+                until: Instant::now() + Duration::from_secs(80),
+            };
+            container.look_again();
+            let State::Waiting { until, .. } = container.state else {
+                panic!("it waits");
+            };
+            assert_eq!(until <= Instant::now(), again, "{reason}");
+            assert_eq!(container.backoff.is_zero(), again, "{reason}");
+        }
     }
 }
