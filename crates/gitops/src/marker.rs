@@ -187,6 +187,14 @@ fn token(line: &str, at: usize, number: usize, is_whole: bool) -> Result<Marked,
 impl Marked {
     /// Returns how `value` is written in this place.
     pub(crate) fn respell(&self, value: &str) -> Result<String, EditError> {
+        if value.is_empty() {
+            // What stands before it on the line would then be taken for the value.
+            return Err(EditError::Refused {
+                place: self.place,
+                reason: "the new value is empty".to_owned(),
+                hint: None,
+            });
+        }
         if value
             .chars()
             .any(|it| it.is_control() || matches!(it, '"' | '\'' | '\\'))
@@ -271,5 +279,6 @@ mod tests {
         assert_eq!(marked[0].respell("1.10").unwrap(), "\"1.10\"");
         let marked = find("TAG=v1 # tag-bump: a\n", "a").unwrap();
         assert_eq!(marked[0].respell("1.10").unwrap(), "1.10");
+        assert!(marked[0].respell("").is_err(), "the value would be gone");
     }
 }
