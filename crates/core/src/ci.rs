@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use crate::{
+    cli::Format,
     config,
     report::{Finding, Level},
 };
@@ -177,7 +178,8 @@ impl fmt::Display for Annotation<'_> {
             Level::Warning => "warning",
             Level::Note => "notice",
         };
-        write!(f, "::{command} title={}", escape_property(&self.finding.id))?;
+        let title = inert(&self.finding.id, Format::Human);
+        write!(f, "::{command} title={}", escape_property(&title))?;
         if let Some(location) = &self.finding.location {
             write!(
                 f,
@@ -191,7 +193,9 @@ impl fmt::Display for Annotation<'_> {
                 write!(f, ",col={}", location.column)?;
             }
         }
-        write!(f, "::{}", escape(&self.finding.message))
+        // Its lines are no lines to the runner, so that only the older form is to be taken out.
+        let message = self.finding.message.replace("##[", "# #[");
+        write!(f, "::{}", escape(&message))
     }
 }
 

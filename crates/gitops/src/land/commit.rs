@@ -1,6 +1,6 @@
 //! The commit: its words, its author, its signature.
 
-use autoscaleops_core::process::Run;
+use autoscaleops_core::{process::Run, text::printable};
 use git2::Oid;
 use minijinja::{Environment, UndefinedBehavior, value::Serde};
 use serde::Serialize;
@@ -64,19 +64,19 @@ pub enum Signing {
 }
 
 #[derive(Serialize)]
-struct OneChange<'l> {
+struct OneChange {
     image: String,
-    old: &'l str,
-    new: &'l str,
-    file: &'l str,
-    path: &'l str,
+    old: String,
+    new: String,
+    file: String,
+    path: String,
 }
 
 #[derive(Serialize)]
 struct Context<'l> {
     #[serde(flatten)]
-    first: &'l OneChange<'l>,
-    changes: &'l [OneChange<'l>],
+    first: &'l OneChange,
+    changes: &'l [OneChange],
     count: usize,
     branch: &'l str,
     tool: &'l str,
@@ -96,16 +96,17 @@ pub(crate) fn message(
     landed: &Landed,
     committer: &str,
 ) -> Result<String, LandError> {
-    let changes: Vec<OneChange<'_>> = landed
+    // What stood in the file may have lines, and would add paragraphs or trailers of its own.
+    let changes: Vec<OneChange> = landed
         .values
         .iter()
         .filter(|it| it.outcome == Outcome::Changed)
         .map(|it| OneChange {
-            image: image_of(it),
-            old: &it.value.old,
-            new: &it.value.new,
-            file: &it.file,
-            path: &it.value.path,
+            image: printable(&image_of(it)),
+            old: printable(&it.value.old),
+            new: printable(&it.value.new),
+            file: printable(&it.file),
+            path: printable(&it.value.path),
         })
         .collect();
     let Some(first) = changes.first() else {
@@ -167,7 +168,7 @@ pub(crate) fn message(
     trailers.dedup();
     for trailer in trailers {
         // One line each, whatever a file holds.
-        text.push_str(&autoscaleops_core::text::printable(&trailer));
+        text.push_str(&printable(&trailer));
         text.push('\n');
     }
     Ok(text)

@@ -169,3 +169,59 @@ fn a_remote_or_a_branch_is_no_option_and_no_refspec() {
     assert!(!mark.exists());
     assert_eq!(remote.subjects("main"), ["first"]);
 }
+
+#[test]
+fn what_a_file_holds_adds_nothing_to_the_message() {
+    let old = r#""v1\e[31m\n\nAutoScaleOps-Image: evil\n::error::x""#;
+    let file = VALUES.replace("\"v1\"", old);
+    assert!(file.contains(old), "{file}");
+    let remote = Remote::new(&[("dev/values.yaml", &file)]);
+    let url = remote.url();
+    let (code, told) = report(bump(&remote.path()).args(ARGUMENTS).args(["--repo", &url]));
+    assert_eq!(code, 0, "{told}");
+    let message = git(&remote.path(), &["log", "-1", "--format=%B", "main"]);
+    let trailers: Vec<&str> = message
+        .lines()
+        .filter(|it| it.starts_with("AutoScaleOps-"))
+        .collect();
+    assert_eq!(trailers.len(), 2, "{message}");
+    assert!(trailers[1].ends_with("shop:v2") && !message.contains('\u{1b}'));
+    let first = message.lines().next().unwrap();
+    assert!(first.ends_with("-> v2"), "{first}");
+}
+
+#[test]
+fn a_server_cannot_speak_to_the_runner_or_the_terminal() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let remote = remote();
+    let hook = remote.path().join("hooks/pre-receive");
+    fs::create_dir_all(hook.parent().unwrap()).unwrap();
+    let words = "#!/bin/sh\necho '::set-output name=changed::true'; echo 'x ##[add-mask]yes'\n\
+                 printf '\\033[2Jgone\\n'; exit 1\n";
+    fs::write(&hook, words).unwrap();
+    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+    let output = bump(&remote.path())
+        .env("GITHUB_ACTIONS", "true")
+        .args(ARGUMENTS)
+        .args(["--repo", &remote.url(), "-v"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(
+        said.contains("hook declined") && said.contains("add-mask"),
+        "{said}"
+    );
+    assert!(!said.contains("##[") && !said.contains('\u{1b}'), "{said}");
+    let commands: Vec<&str> = said
+        .lines()
+        .filter(|it| it.trim_start().starts_with("::"))
+        .collect();
+    assert!(
+        commands
+            .iter()
+            .all(|it| it.starts_with("::error title=tag-bump::")),
+        "{said}"
+    );
+}
