@@ -114,10 +114,16 @@ install_wheel() {
     echo "installed: $name ($requirement)"
 }
 
+# is_present PROGRAM: a Docker client without an engine, neither running nor to be started, is of no use.
+is_present() {
+    command -v "$1" >/dev/null || return 1
+    [ "$1" != docker ] || command -v dockerd >/dev/null || docker info >/dev/null 2>&1
+}
+
 refreshed=no
 install_package() {
     local name="$1" package="$2"
-    if command -v "$name" >/dev/null; then
+    if is_present "$name"; then
         echo "present: $name ($(command -v "$name"))"
         return
     fi
