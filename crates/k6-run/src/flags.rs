@@ -1,7 +1,7 @@
 //! The flags of a run: k6's own, and ours.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     path::{Path, PathBuf},
 };
 
@@ -18,7 +18,7 @@ mod beyond;
 pub(crate) mod environment;
 mod imports;
 mod k6;
-mod secrets;
+pub(crate) mod secrets;
 
 pub(crate) use beyond::Beyond;
 pub(crate) use k6::{K6Flags, Kind, SummaryMode};
@@ -167,17 +167,12 @@ impl RunFlags {
             .collect()
     }
 
-    /// Returns the variables of the system that are kept from `script`.
-    pub(crate) fn withheld(&self, script: &Path) -> BTreeSet<String> {
-        secrets::withheld(script, config::environment().into_keys())
-    }
-
     /// Returns the variables that `script` finds in `__ENV`.
     pub(crate) fn variables(&self, script: &Path) -> Result<BTreeMap<String, String>> {
         let mut all = BTreeMap::new();
         if self.includes_system() {
             all.extend(config::environment());
-            for name in self.withheld(script) {
+            for name in secrets::kept_from(script) {
                 all.remove(&name);
             }
         }

@@ -19,7 +19,12 @@ use autoscaleops_k6_engine::run::Status;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::{details::LoadDetails, flags::RunFlags, native, progress::Board};
+use crate::{
+    details::LoadDetails,
+    flags::{RunFlags, secrets},
+    native,
+    progress::Board,
+};
 
 mod printed;
 pub(crate) mod said;
@@ -124,17 +129,17 @@ fn command(
     // With an environment of its own, it would be looked for on the path of that.
     let found = process::find(&program.to_string_lossy());
     let mut run = Run::new(found.as_deref().unwrap_or(program));
-    if !flags.includes_system() {
+    if flags.includes_system() {
+        for name in secrets::kept_from(script) {
+            run = run.env_remove(name);
+        }
+    } else {
         run = run.env_clear();
         let kept = config::environment().into_iter().filter(|(name, _)| {
             name.starts_with("K6_") || STEERING.contains(&name.to_uppercase().as_str())
         });
         for (name, value) in kept {
             run = run.env(name, value);
-        }
-    } else {
-        for name in flags.withheld(script) {
-            run = run.env_remove(name);
         }
     }
     run = run

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, path::Path};
 
+use autoscaleops_core::config;
+
 use crate::operator::bundle::{plain, rewritten};
 
 /// What names of secrets have in them.
@@ -17,15 +19,19 @@ const MARKS: [&str; 9] = [
     "APIKEY",
 ];
 
-/// Returns which of the variables of the system are kept from the script.
-pub(crate) fn withheld(script: &Path, names: impl IntoIterator<Item = String>) -> BTreeSet<String> {
+/// Returns the variables of the system that are kept from `script`.
+pub(crate) fn kept_from(script: &Path) -> BTreeSet<String> {
+    withheld(script, config::environment().into_keys())
+}
+
+fn withheld(script: &Path, names: impl IntoIterator<Item = String>) -> BTreeSet<String> {
     let secrets: Vec<String> = names.into_iter().filter(|it| is_secret(it)).collect();
     if secrets.is_empty() {
         return BTreeSet::new();
     }
     let texts = texts(script);
-    let named = |name: &str| texts.iter().any(|it| it.contains(name));
-    secrets.into_iter().filter(|it| !named(it)).collect()
+    let asked_for = |name: &str| texts.iter().any(|it| it.contains(name));
+    secrets.into_iter().filter(|it| !asked_for(it)).collect()
 }
 
 fn is_secret(name: &str) -> bool {
