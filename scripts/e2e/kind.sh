@@ -9,6 +9,10 @@ trap 'cleanup_kind; clean_up' EXIT
 step "Is everything there?"
 expect 0 "kind-up doctor --provider kind"
 
+step "The workload is on the nodes before anything asks for it"
+expect 0 "kind-up up --provider kind --yes --only nodes"
+expect 0 "$root/scripts/load-demo-app.sh"
+
 step "An empty machine becomes a GitOps cluster"
 expect 0 "kind-up up --provider kind --yes --timings"
 expect 0 "kind-up status"
