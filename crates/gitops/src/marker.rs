@@ -197,7 +197,7 @@ impl Marked {
         }
         if value
             .chars()
-            .any(|it| it.is_control() || matches!(it, '"' | '\'' | '\\'))
+            .any(|it| it.is_control() || matches!(it, '"' | '\'' | '\\' | '\u{feff}'))
         {
             return Err(EditError::Refused {
                 place: self.place,
