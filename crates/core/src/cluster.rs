@@ -1,14 +1,16 @@
 //! The connection to a cluster, for every tool that calls the Kubernetes API.
 
-use std::{future::Future, path::PathBuf};
+use std::{future::Future, net::IpAddr, path::PathBuf};
 
 use clap::Args;
+use http::Uri;
+use hyper_util::client::proxy::matcher::Matcher;
 use kube::{
     Client, Config,
     config::{KubeConfigOptions, Kubeconfig},
 };
 
-use crate::failure::Failure;
+use crate::{config::env, failure::Failure};
 
 /// Options of every tool that calls the Kubernetes API.
 #[derive(Clone, Debug, Default, Args)]
@@ -46,15 +48,12 @@ pub async fn connect(args: &ClusterArgs) -> Result<Cluster, Failure> {
         context: args.context.clone(),
         ..KubeConfigOptions::default()
     };
-    let config = match &args.kubeconfig {
-        Some(path) => {
-            let kubeconfig = Kubeconfig::read_from(path)
-                .map_err(|err| unusable(&format!("`{}`", path.display()), &err))?;
-            Config::from_custom_kubeconfig(kubeconfig, &options).await
-        }
-        None if args.context.is_some() => Config::from_kubeconfig(&options).await,
-        None => match Config::from_kubeconfig(&options).await {
-            Ok(config) => Ok(config),
+    let mut kubeconfig = match &args.kubeconfig {
+        Some(path) => Kubeconfig::read_from(path)
+            .map_err(|err| unusable(&format!("`{}`", path.display()), &err))?,
+        None => match Kubeconfig::read() {
+            Ok(kubeconfig) => kubeconfig,
+            Err(err) if args.context.is_some() => return Err(unusable("the kubeconfig", &err)),
             Err(err) => {
                 return in_pod()
                     .map_err(|()| unusable("the kubeconfig", &err))
@@ -62,9 +61,78 @@ pub async fn connect(args: &ClusterArgs) -> Result<Cluster, Failure> {
             }
         },
     };
-    config
-        .map_err(|err| unusable("the kubeconfig", &err))
-        .and_then(client)
+    trim_tokens(&mut kubeconfig);
+    let own_proxy = own_proxy(&kubeconfig, args.context.as_deref());
+    let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
+    let mut config = match config {
+        Ok(config) => config,
+        // An empty kubeconfig names no cluster; a pod has one nevertheless.
+        Err(err) if args.kubeconfig.is_some() || args.context.is_some() => {
+            return Err(unusable("the kubeconfig", &err));
+        }
+        Err(err) => in_pod().map_err(|()| unusable("the kubeconfig", &err))?,
+    };
+    config.proxy_url = match own_proxy {
+        Some(proxy) => Some(proxy.parse().map_err(|err| {
+            Failure::unavailable(
+                "kubeconfig",
+                format!("`proxy-url` of the kubeconfig is no address: {err}"),
+            )
+        })?),
+        None => proxy_of_environment(&config.cluster_url),
+    };
+    client(config)
+}
+
+/// Takes the token of a file that ends in a line break, as an editor leaves it: the client library
+/// would send that too. Such a token is not read anew.
+fn trim_tokens(kubeconfig: &mut Kubeconfig) {
+    let users = kubeconfig.auth_infos.iter_mut();
+    for user in users.filter_map(|user| user.auth_info.as_mut()) {
+        let Some(path) = user.token_file.as_ref().filter(|_| user.token.is_none()) else {
+            continue;
+        };
+        if let Ok(text) = fs_err::read_to_string(path)
+            && text.trim() != text
+        {
+            user.token = Some(text.trim().to_owned().into());
+        }
+    }
+}
+
+/// The `proxy-url` of the cluster that a context names. It counts whatever the environment says.
+fn own_proxy(kubeconfig: &Kubeconfig, context: Option<&str>) -> Option<String> {
+    let name = context.or(kubeconfig.current_context.as_deref())?;
+    let contexts = &kubeconfig.contexts;
+    let context = contexts.iter().find(|context| context.name == name)?;
+    let cluster = &context.context.as_ref()?.cluster;
+    let clusters = &kubeconfig.clusters;
+    let cluster = clusters.iter().find(|known| known.name == *cluster)?;
+    let proxy = cluster.cluster.as_ref()?.proxy_url.clone();
+    proxy.filter(|proxy| !proxy.is_empty())
+}
+
+/// The proxy that the environment names for a server, as `HTTPS_PROXY` and `NO_PROXY` have it. The
+/// client library holds `NO_PROXY` against the proxy's own address.
+fn proxy_of_environment(server: &Uri) -> Option<Uri> {
+    let host = server.host().unwrap_or_default();
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let is_loopback = host == "localhost"
+        || host
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback());
+    if is_loopback {
+        return None;
+    }
+    // Says whether `NO_PROXY` leaves it to the proxy; its address loses the name and password.
+    Matcher::from_env().intercept(server)?;
+    let names = if server.scheme_str() == Some("https") {
+        ["HTTPS_PROXY", "https_proxy"]
+    } else {
+        ["HTTP_PROXY", "http_proxy"]
+    };
+    let proxy = names.into_iter().find_map(env)?;
+    proxy.parse().ok()
 }
 
 fn in_pod() -> Result<Config, ()> {

@@ -1,17 +1,25 @@
 //! Says why an autoscaler does what it does: symptom, evidence, cause, fix.
 
-use std::fmt::Write as _;
+use std::{
+    fmt::Write as _,
+    time::{Duration, Instant},
+};
 
 use autoscaleops_core::{
-    Finding, Level, Look, Report, Subject, Verdict,
-    cluster::{self, ClusterArgs},
+    Console, Finding, Level, Look, Report, Subject, Verdict,
+    cluster::{self, Cluster, ClusterArgs},
     report::human,
+    stop,
     text::printable,
+    time::Span,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::details::Details;
+
+use self::snapshot::{Snapshot, Waited};
 
 pub mod causes;
 pub mod snapshot;
@@ -25,7 +33,14 @@ pub struct DoctorArgs {
     /// Namespace of the autoscaler
     #[arg(long, short, value_name = "NAMESPACE")]
     pub namespace: Option<String>,
+
+    /// Time to wait for a controller that has not seen what is measured now: three syncs
+    #[arg(long, value_name = "SPAN", default_value = "45s")]
+    pub wait: Span,
 }
+
+/// How often is looked whether the controller has written something.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// How much a cause weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -72,10 +87,14 @@ pub struct Diagnosis {
 /// # Errors
 ///
 /// Fails when the autoscalers cannot be read.
-pub fn run(args: &DoctorArgs, cluster: &ClusterArgs) -> anyhow::Result<Report<Details>> {
+pub fn run(
+    args: &DoctorArgs,
+    cluster: &ClusterArgs,
+    console: &Console,
+) -> anyhow::Result<Report<Details>> {
     let snapshots = cluster::block_on(async {
         let cluster = cluster::connect(cluster).await?;
-        snapshot::take(&cluster, args.namespace.as_deref(), args.name.as_deref()).await
+        look(args, &cluster, console).await
     })??;
     let mut diagnosis = Diagnosis::default();
     for snapshot in &snapshots {
@@ -90,7 +109,51 @@ pub fn run(args: &DoctorArgs, cluster: &ClusterArgs) -> anyhow::Result<Report<De
     Ok(report(&snapshots, diagnosis))
 }
 
-fn report(snapshots: &[snapshot::Snapshot], diagnosis: Diagnosis) -> Report<Details> {
+/// Looks once, and a second time where only that can tell whether the controller reacts.
+async fn look(
+    args: &DoctorArgs,
+    cluster: &Cluster,
+    console: &Console,
+) -> anyhow::Result<Vec<Snapshot>> {
+    let namespace = args.namespace.as_deref().unwrap_or(&cluster.namespace);
+    let name = args.name.as_deref();
+    let first = snapshot::take(cluster, namespace, name).await?;
+    let lagging: Vec<&Snapshot> = first.iter().filter(|one| causes::lags(one)).collect();
+    if lagging.is_empty() {
+        return Ok(first);
+    }
+    let _spinner = console.spinner("waiting for the controller");
+    let begin = Instant::now();
+    let mut silent: Vec<String> = lagging.iter().map(|one| one.name.clone()).collect();
+    while !silent.is_empty() && begin.elapsed() < args.wait.0 && !stop::requested() {
+        tokio::time::sleep(LOOK).await;
+        let now = snapshot::autoscalers(cluster, namespace).await?;
+        silent.retain(|name| {
+            let before = lagging.iter().find(|one| one.name == *name);
+            let is_it = |value: &&Value| {
+                let own = value["metadata"]["name"].as_str();
+                own == name.split('/').next_back()
+            };
+            let after = now.iter().find(is_it);
+            let version = after.and_then(|value| value["metadata"]["resourceVersion"].as_str());
+            before.and_then(|one| one.hpa.metadata.resource_version.as_deref()) == version
+        });
+    }
+    let lagging: Vec<String> = lagging.iter().map(|one| one.name.clone()).collect();
+    let mut second = snapshot::take(cluster, namespace, name).await?;
+    for one in second.iter_mut().filter(|one| lagging.contains(&one.name)) {
+        one.waited = if !silent.contains(&one.name) {
+            Some(Waited::Answered)
+        } else if stop::requested() {
+            None
+        } else {
+            Some(Waited::InVain(begin.elapsed()))
+        };
+    }
+    Ok(second)
+}
+
+fn report(snapshots: &[Snapshot], diagnosis: Diagnosis) -> Report<Details> {
     let count = |weight| {
         diagnosis
             .causes
@@ -101,16 +164,17 @@ fn report(snapshots: &[snapshot::Snapshot], diagnosis: Diagnosis) -> Report<Deta
     let (errors, warnings) = (count(Weight::Error), count(Weight::Warning));
     let verdict = if errors > 0 {
         Verdict::Fail
-    } else if !diagnosis.not_checked.is_empty() && warnings == 0 {
+    } else if !diagnosis.not_checked.is_empty() {
         Verdict::Undecided
     } else {
         Verdict::Pass
     };
     let summary = match diagnosis.causes.first() {
         Some(cause) if cause.weight != Weight::Info => format!("{}: {}", cause.hpa, cause.cause),
-        _ if diagnosis.not_checked.is_empty() => {
-            format!("nothing keeps {} autoscalers from working", snapshots.len())
-        }
+        _ if diagnosis.not_checked.is_empty() => match snapshots {
+            [one] => format!("nothing keeps {} from working", one.name),
+            all => format!("nothing keeps {} autoscalers from working", all.len()),
+        },
         _ => format!(
             "nothing found, but {} things were not checked",
             diagnosis.not_checked.len()

@@ -5,7 +5,7 @@
     reason = "only in tests and fuzz targets"
 )]
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use autoscaleops_hpa::{Controller, kubernetes, manifest::Manifest, quantity};
 use serde_json::Value;
@@ -14,7 +14,10 @@ use crate::{
     chart::{self, Theme},
     expectation::Goal,
     export, recording,
-    simulate::{load::Load, model, setting},
+    simulate::{
+        load::{Load, Units},
+        model, setting,
+    },
     timeline::Timeline,
 };
 
@@ -44,11 +47,15 @@ pub fn run(input: &[u8]) {
         }
         4 => with_file(rest, "recording.jsonl", recorded),
         5 => with_file(rest, "load", |path| {
-            let _ = Load::read(&path.to_string_lossy(), None);
+            let units = Units {
+                cpu_per_request: Some(Duration::from_millis(37)),
+                ..Units::default()
+            };
+            let _ = Load::read(&path.to_string_lossy(), units);
         }),
         6 => {
             if !Path::new(&*text).exists() && text.len() < 64 && !text.contains(['x', '×']) {
-                let _ = Load::read(&text, None);
+                let _ = Load::read(&text, Units::default());
             }
         }
         7 => {

@@ -136,7 +136,7 @@ impl Tool for Cli {
             Command::Assert(args) => assert::run(&args, &settings, console),
             Command::Doctor(mut args) => {
                 args.namespace = namespace();
-                doctor::run(&args, cluster)
+                doctor::run(&args, cluster, console)
             }
             Command::Simulate(args) => simulate::run(&args, &settings),
             Command::Report(args) => report::run(&args, &settings.expectations()),

@@ -11,6 +11,7 @@ mod follower;
 mod known;
 pub mod pages;
 pub mod seen;
+pub mod server;
 pub mod shadow;
 pub mod tracker;
 mod trouble;
@@ -19,6 +20,15 @@ mod watches;
 use self::follower::Follower;
 
 pub use self::{around::target, trouble::explain};
+
+/// Returns what the server says of itself.
+///
+/// # Errors
+///
+/// Fails as the API does.
+pub async fn server(client: &kube::Client) -> Result<server::Server, kube::Error> {
+    server::ask(client).await
+}
 
 /// Which autoscalers.
 #[derive(Clone, Debug, Default)]

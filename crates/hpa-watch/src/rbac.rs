@@ -47,7 +47,8 @@ const DOCTOR: &[Rule] = &[
     ("custom.metrics.k8s.io", &["*"], &["get", "list"]),
     ("external.metrics.k8s.io", &["*"], &["get", "list"]),
     ("apiregistration.k8s.io", &["apiservices"], &["get"]),
-    ("keda.sh", &["scaledobjects"], &["get"]),
+    ("autoscaling.k8s.io", &["verticalpodautoscalers"], &["list"]),
+    ("coordination.k8s.io", &["leases"], &["get"]),
 ];
 
 /// Runs `rbac`.

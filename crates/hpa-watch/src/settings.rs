@@ -43,9 +43,10 @@ pub struct Settings {
     pub sync_period: Span,
     /// The version of Kubernetes whose rules `simulate` follows, 1.29 to 1.37.
     pub k8s: String,
-    /// The CPU request of a pod in the model, in millicores; what the load itself says, else 100,
-    /// where none is given.
-    pub request: Option<i64>,
+    /// The CPU time of a request, where the load of `simulate` is a report of k6-run.
+    pub cpu_per_request: Option<Span>,
+    /// The CPU request of a pod in the model, in millicores.
+    pub request: i64,
     /// The CPU that a pod of the model can use at most, in millicores; five times the request
     /// where none is given.
     pub limit: Option<i64>,
@@ -71,7 +72,8 @@ impl Default for Settings {
             settle: Span::seconds(30),
             sync_period: Span(std::time::Duration::from_millis(15_010)),
             k8s: "1.37".to_owned(),
-            request: None,
+            cpu_per_request: None,
+            request: 100,
             limit: None,
             startup: Span::seconds(40),
             scrape: Span::seconds(15),

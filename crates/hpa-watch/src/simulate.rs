@@ -16,7 +16,7 @@ pub mod setting;
 mod sweep;
 
 use self::{
-    load::Load,
+    load::{Load, Units},
     model::{Sync, Workload},
 };
 
@@ -70,7 +70,11 @@ pub struct ModelArgs {
     #[arg(long, value_name = "VERSION")]
     pub k8s: Option<String>,
 
-    /// CPU request of a pod in the model, in millicores (default: what the load says, else 100)
+    /// CPU time of a request, where the load is a report of k6-run
+    #[arg(long, value_name = "SPAN")]
+    pub cpu_per_request: Option<Span>,
+
+    /// CPU request of a pod in the model, in millicores (default 100)
     #[arg(long, value_name = "MILLICORES")]
     pub request: Option<i64>,
 
@@ -175,16 +179,18 @@ pub fn run(args: &SimulateArgs, settings: &Settings) -> anyhow::Result<Report<De
         setting::set(&mut manifest, change)?;
     }
     let read = setting::check(&manifest, &args.hpa)?;
-    let request = settings.request.unwrap_or(100).max(1);
+    let request = settings.request.max(1);
     let question = Question {
         controller: Controller::of_version(minor(&settings.k8s)?),
         replicas: args.replicas,
         period_ms: millis(settings.sync_period.0).max(1),
         load: Load::read(
             &args.load,
-            Some(&read.name)
-                .filter(|name| !name.is_empty())
-                .map(String::as_str),
+            Units {
+                hpa: Some(read.name.as_str()).filter(|name| !name.is_empty()),
+                request,
+                cpu_per_request: settings.cpu_per_request.map(|span| span.0),
+            },
         )?,
         workload: Workload {
             request,

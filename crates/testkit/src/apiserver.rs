@@ -18,6 +18,7 @@ mod answer;
 mod discovery;
 mod http;
 pub mod objects;
+mod tls;
 
 /// How many changes are remembered for watches that begin in the past.
 const REMEMBERED: usize = 100_000;
@@ -27,6 +28,7 @@ const REMEMBERED: usize = 100_000;
 pub struct ApiServer {
     address: SocketAddr,
     authority: Option<String>,
+    client: Option<(String, String)>,
     shared: Arc<Shared>,
 }
 
@@ -60,6 +62,7 @@ struct Inner {
     gone_on_request: BTreeSet<&'static str>,
     forbidden: BTreeSet<String>,
     broken: BTreeMap<String, u16>,
+    token: Option<String>,
     delay: Duration,
     skew_s: i64,
     requests: Vec<String>,
@@ -80,15 +83,25 @@ impl ApiServer {
 
     /// Starts a server that speaks TLS, with a certificate for `name`.
     pub fn start_tls(name: &str) -> Self {
-        Self::serve(Some(name))
+        Self::serve(Some(tls::identity(name, false)))
     }
 
-    fn serve(tls_name: Option<&str>) -> Self {
+    /// Starts a server that speaks TLS and lets nobody in without a certificate of its authority.
+    pub fn start_mutual_tls(name: &str) -> Self {
+        Self::serve(Some(tls::identity(name, true)))
+    }
+
+    fn serve(identity: Option<tls::Identity>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let tls = tls_name.map(http::tls);
-        let authority = tls.as_ref().map(|(pem, _)| pem.clone());
-        let config = tls.map(|(_, config)| config);
+        let (authority, client, config) = match identity {
+            Some(identity) => (
+                Some(identity.authority),
+                identity.client,
+                Some(identity.config),
+            ),
+            None => (None, None, None),
+        };
         let shared = Arc::new(Shared::default());
         let state = Arc::clone(&shared);
         thread::spawn(move || {
@@ -103,6 +116,7 @@ impl ApiServer {
         Self {
             address,
             authority,
+            client,
             shared,
         }
     }
@@ -115,6 +129,27 @@ impl ApiServer {
             "http"
         };
         format!("{scheme}://{}", self.address)
+    }
+
+    /// Returns the authority's certificate as PEM, where the server speaks TLS.
+    pub fn authority(&self) -> Option<&str> {
+        self.authority.as_deref()
+    }
+
+    /// Returns certificate and key of a client that the server knows, as PEM.
+    pub fn client(&self) -> Option<(&str, &str)> {
+        let (certificate, key) = self.client.as_ref()?;
+        Some((certificate, key))
+    }
+
+    /// Returns the port on loopback.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// Lets in only who brings this token.
+    pub fn require_token(&self, token: &str) {
+        self.shared.lock().token = Some(token.to_owned());
     }
 
     /// Writes a kubeconfig into `folder` and returns its path.

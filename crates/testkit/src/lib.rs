@@ -16,23 +16,27 @@
 pub mod apiserver;
 pub mod background;
 pub mod command;
+pub mod conform;
 pub mod git_http;
 pub mod inputs;
 pub mod registry;
 pub mod repository;
 pub mod skips;
 pub mod stub;
+pub mod tunnel;
 pub mod wait;
 
 pub use apiserver::ApiServer;
 pub use background::Background;
 pub use command::{built, command, home, root};
+pub use conform::nonconforming;
 pub use git_http::GitHttp;
 pub use inputs::fuzz_inputs;
 pub use registry::Registry;
 pub use repository::{Remote, git};
 pub use skips::{docker, peer, shared, skip};
 pub use stub::Stubs;
+pub use tunnel::Tunnel;
 pub use wait::{free_port, wait_until};
 
 /// Starts a command line for one of our tools, as in `tool!("trivy-gate").args(["--help"])`.

@@ -1,13 +1,14 @@
 //! What the API says of an autoscaler and all around it, at one moment.
 
+use std::time::Duration;
+
 use autoscaleops_core::{Failure, cluster::Cluster};
-use autoscaleops_hpa::Moment;
-use http::Request;
-use jiff::Timestamp;
-use kube::{Api, Client, api::ListParams};
+use autoscaleops_hpa::{Moment, kubernetes::moment};
+use kube::Client;
+use serde::Deserialize as _;
 use serde_json::Value;
 
-use crate::live::{self, seen::Hpa};
+use crate::live::{self, pages, seen::Hpa, server::Server};
 
 /// Something that was asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +31,38 @@ impl<T> Seen<T> {
             _ => None,
         }
     }
+
+    /// Returns why it could not be looked at. What is not there was looked at.
+    pub fn missing(&self) -> Option<String> {
+        match self {
+            Self::Known(_) | Self::Absent(_) => None,
+            Self::Forbidden(right) => Some(format!("no permission: {right}")),
+            Self::Failed(code, text) => Some(format!("{code} {text}")),
+        }
+    }
+}
+
+impl<T> Seen<T> {
+    fn of(answer: Result<T, kube::Error>, right: &str) -> Self {
+        match answer {
+            Ok(value) => Self::Known(value),
+            Err(kube::Error::Api(status)) => match status.code {
+                404 => Self::Absent(status.message.clone()),
+                401 | 403 => Self::Forbidden(right.to_owned()),
+                code => Self::Failed(code, status.message.clone()),
+            },
+            Err(other) => Self::Failed(0, other.to_string()),
+        }
+    }
+}
+
+/// What became of waiting for the controller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waited {
+    /// It wrote a status.
+    Answered,
+    /// It wrote none for so long.
+    InVain(Duration),
 }
 
 /// One autoscaler and all around it.
@@ -37,8 +70,12 @@ impl<T> Seen<T> {
 pub struct Snapshot {
     /// `namespace/name`.
     pub name: String,
-    /// When.
+    /// When, by the server's clock.
     pub now: Moment,
+    /// The minor version of the server.
+    pub minor: Option<u32>,
+    /// When the autoscaler was made.
+    pub created: Option<Moment>,
     /// The autoscaler.
     pub hpa: Hpa,
     /// The other autoscalers of the namespace.
@@ -55,6 +92,28 @@ pub struct Snapshot {
     pub api_service: Seen<Value>,
     /// The usage of the pods.
     pub usages: Seen<Vec<Value>>,
+    /// The path of the API that a custom or external metric comes from, and whether it is served.
+    pub adapter: Option<(&'static str, Seen<Value>)>,
+    /// The vertical autoscalers of the namespace.
+    pub verticals: Seen<Vec<Value>>,
+    /// The events about autoscalers.
+    pub events: Seen<Vec<Value>>,
+    /// The sign of life of the controller manager.
+    pub lease: Seen<Value>,
+    /// What became of waiting for the controller, where that was needed.
+    pub waited: Option<Waited>,
+}
+
+/// Returns the autoscalers of a namespace as they are, with their metadata.
+///
+/// # Errors
+///
+/// Fails when they cannot be read.
+pub async fn autoscalers(cluster: &Cluster, namespace: &str) -> Result<Vec<Value>, Failure> {
+    let path = format!("/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers");
+    pages::list(&cluster.client, &path, &[])
+        .await
+        .map_err(|err| live::explain(&err, cluster, "the autoscalers"))
 }
 
 /// Looks at one autoscaler, or at all of a namespace.
@@ -64,20 +123,22 @@ pub struct Snapshot {
 /// Fails when the autoscalers themselves cannot be read.
 pub async fn take(
     cluster: &Cluster,
-    namespace: Option<&str>,
+    namespace: &str,
     name: Option<&str>,
 ) -> anyhow::Result<Vec<Snapshot>> {
     let client = &cluster.client;
-    let namespace = namespace.unwrap_or(&cluster.namespace);
-    let api: Api<Hpa> = Api::namespaced(client.clone(), namespace);
-    let all = api
-        .list(&ListParams::default())
-        .await
-        .map_err(|err| live::explain(&err, cluster, "the autoscalers"))?
-        .items;
-    let chosen: Vec<&Hpa> = all
+    let server = live::server(client).await.unwrap_or_default();
+    let raw = autoscalers(cluster, namespace).await?;
+    let all: Vec<(Hpa, Option<Moment>)> = raw
         .iter()
-        .filter(|hpa| name.is_none() || hpa.metadata.name.as_deref() == name)
+        .filter_map(|value| {
+            let created = value["metadata"]["creationTimestamp"].as_str();
+            Some((Hpa::deserialize(value).ok()?, created.and_then(moment)))
+        })
+        .collect();
+    let chosen: Vec<&(Hpa, Option<Moment>)> = all
+        .iter()
+        .filter(|(hpa, _)| name.is_none() || hpa.metadata.name.as_deref() == name)
         .collect();
     if chosen.is_empty() {
         let what = name.map_or("no HorizontalPodAutoscaler".to_owned(), |name| {
@@ -90,63 +151,114 @@ pub async fn take(
         .hint("kubectl get hpa -A")
         .into());
     }
-    let group = "/apis/metrics.k8s.io/v1beta1";
-    let pods = list(
-        client,
-        &format!("/api/v1/namespaces/{namespace}/pods"),
-        "list pods",
-    )
-    .await;
-    let metrics_api = get(client, group, "get metrics.k8s.io").await;
-    let usages = list(
-        client,
-        &format!("{group}/namespaces/{namespace}/pods"),
-        "list pods.metrics.k8s.io",
-    )
-    .await;
-    let api_service = get(
-        client,
-        "/apis/apiregistration.k8s.io/v1/apiservices/v1beta1.metrics.k8s.io",
-        "get apiservices.apiregistration.k8s.io",
-    )
-    .await;
+    let common = common(client, namespace, &server).await;
     let mut snapshots = Vec::new();
-    for hpa in chosen {
+    for (hpa, created) in chosen {
         let own = hpa.metadata.name.clone().unwrap_or_default();
         let reference = &hpa.spec["scaleTargetRef"];
         let target = match live::target(client, namespace, reference).await {
             Ok(Some(target)) => Seen::Known(serde_json::to_value(target)?),
             Ok(None) => Seen::Absent("404".to_owned()),
-            Err(err) => seen(&err, "get the target"),
+            Err(err) => Seen::of(Err(err), "get the target"),
         };
         let candidates = match (&target, kind_path(reference, namespace)) {
-            (Seen::Absent(_), Some(path)) => match list(client, &path, "list").await {
-                Seen::Known(items) => items
-                    .iter()
-                    .filter_map(|item| item["metadata"]["name"].as_str().map(str::to_owned))
-                    .collect(),
-                _ => Vec::new(),
-            },
+            (Seen::Absent(_), Some(path)) => names(client, &path).await,
             _ => Vec::new(),
+        };
+        let adapter = match adapter_path(hpa) {
+            Some(path) => {
+                let answer = pages::get(client, path).await;
+                Some((path, Seen::of(answer, "get custom and external metrics")))
+            }
+            None => None,
         };
         snapshots.push(Snapshot {
             name: format!("{namespace}/{own}"),
-            now: Moment(Timestamp::now().as_millisecond()),
+            created: *created,
             hpa: hpa.clone(),
             others: all
                 .iter()
-                .filter(|other| other.metadata.name.as_deref() != Some(&own))
-                .cloned()
+                .filter(|(other, _)| other.metadata.name.as_deref() != Some(&own))
+                .map(|(other, _)| other.clone())
                 .collect(),
             target,
             candidates,
-            pods: pods.clone(),
-            metrics_api: metrics_api.clone(),
-            api_service: api_service.clone(),
-            usages: usages.clone(),
+            adapter,
+            ..common.clone()
         });
     }
     Ok(snapshots)
+}
+
+/// What all autoscalers of a namespace have around them.
+async fn common(client: &Client, namespace: &str, server: &Server) -> Snapshot {
+    let metrics = "/apis/metrics.k8s.io/v1beta1";
+    let list = async |path: String, query: &[(&str, &str)], right: &str| {
+        Seen::of(pages::list(client, &path, query).await, right)
+    };
+    let get = async |path: &str, right: &str| Seen::of(pages::get(client, path).await, right);
+    let of_autoscalers = [(
+        "fieldSelector",
+        "involvedObject.kind=HorizontalPodAutoscaler",
+    )];
+    Snapshot {
+        name: String::new(),
+        now: server.now(),
+        minor: server.minor,
+        created: None,
+        hpa: Hpa::default(),
+        others: Vec::new(),
+        target: Seen::Absent(String::new()),
+        candidates: Vec::new(),
+        pods: list(
+            format!("/api/v1/namespaces/{namespace}/pods"),
+            &[],
+            "list pods",
+        )
+        .await,
+        metrics_api: get(metrics, "get metrics.k8s.io").await,
+        api_service: get(
+            "/apis/apiregistration.k8s.io/v1/apiservices/v1beta1.metrics.k8s.io",
+            "get apiservices.apiregistration.k8s.io",
+        )
+        .await,
+        usages: list(
+            format!("{metrics}/namespaces/{namespace}/pods"),
+            &[],
+            "list pods.metrics.k8s.io",
+        )
+        .await,
+        adapter: None,
+        verticals: list(
+            format!("/apis/autoscaling.k8s.io/v1/namespaces/{namespace}/verticalpodautoscalers"),
+            &[],
+            "list verticalpodautoscalers.autoscaling.k8s.io",
+        )
+        .await,
+        events: list(
+            format!("/api/v1/namespaces/{namespace}/events"),
+            &of_autoscalers,
+            "list events",
+        )
+        .await,
+        lease: get(
+            "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/kube-controller-manager",
+            "get leases.coordination.k8s.io",
+        )
+        .await,
+        waited: None,
+    }
+}
+
+/// The API behind a custom or external metric that the controller cannot read.
+fn adapter_path(hpa: &Hpa) -> Option<&'static str> {
+    let active = hpa.status.as_ref()?.condition("ScalingActive")?;
+    match active.reason.as_str() {
+        _ if active.holds => None,
+        "FailedGetPodsMetric" | "FailedGetObjectMetric" => Some("/apis/custom.metrics.k8s.io"),
+        "FailedGetExternalMetric" => Some("/apis/external.metrics.k8s.io"),
+        _ => None,
+    }
 }
 
 /// The list of the target's kind, for the usual kinds.
@@ -160,35 +272,8 @@ fn kind_path(reference: &Value, namespace: &str) -> Option<String> {
     Some(format!("/apis/apps/v1/namespaces/{namespace}/{plural}"))
 }
 
-async fn get(client: &Client, path: &str, right: &str) -> Seen<Value> {
-    let Ok(request) = Request::get(path).body(Vec::new()) else {
-        return Seen::Failed(0, format!("`{path}` is no path"));
-    };
-    match client.request::<Value>(request).await {
-        Ok(value) => Seen::Known(value),
-        Err(err) => seen(&err, right),
-    }
-}
-
-async fn list(client: &Client, path: &str, right: &str) -> Seen<Vec<Value>> {
-    match get(client, path, right).await {
-        Seen::Known(mut value) => match value.get_mut("items").map(Value::take) {
-            Some(Value::Array(items)) => Seen::Known(items),
-            _ => Seen::Known(Vec::new()),
-        },
-        Seen::Absent(text) => Seen::Absent(text),
-        Seen::Forbidden(text) => Seen::Forbidden(text),
-        Seen::Failed(code, text) => Seen::Failed(code, text),
-    }
-}
-
-fn seen<T>(err: &kube::Error, right: &str) -> Seen<T> {
-    match err {
-        kube::Error::Api(status) => match status.code {
-            404 => Seen::Absent(status.message.clone()),
-            401 | 403 => Seen::Forbidden(right.to_owned()),
-            code => Seen::Failed(code, status.message.clone()),
-        },
-        other => Seen::Failed(0, other.to_string()),
-    }
+async fn names(client: &Client, path: &str) -> Vec<String> {
+    let items = pages::list(client, path, &[]).await.unwrap_or_default();
+    let names = items.iter().map(|item| item["metadata"]["name"].as_str());
+    names.flatten().map(str::to_owned).collect()
 }

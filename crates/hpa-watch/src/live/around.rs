@@ -25,6 +25,8 @@ pub(super) struct Around {
     sender: mpsc::Sender<Message>,
     followed: BTreeMap<String, Followed>,
     turns: u64,
+    /// By how much the server's clock is ahead of ours, in milliseconds.
+    skew_ms: i64,
     /// The namespaces whose events are followed.
     namespaces: BTreeMap<String, Task>,
 }
@@ -41,8 +43,9 @@ struct Followed {
 
 impl Around {
     /// Returns that nothing is followed yet; what is seen goes to `sender`.
-    pub(super) fn new(cluster: &Cluster, sender: mpsc::Sender<Message>) -> Self {
+    pub(super) fn new(cluster: &Cluster, sender: mpsc::Sender<Message>, skew_ms: i64) -> Self {
         Self {
+            skew_ms,
             client: cluster.client.clone(),
             sender,
             followed: BTreeMap::new(),
@@ -112,7 +115,7 @@ impl Around {
         // The tasks of the former target end here.
         self.followed.insert(name.to_owned(), followed);
         if !self.namespaces.contains_key(&namespace) {
-            let task = watches::events(client, &namespace, self.sender.clone());
+            let task = watches::events(client, &namespace, self.skew_ms, self.sender.clone());
             self.namespaces.insert(namespace, task);
         }
     }

@@ -8,7 +8,7 @@ use std::{
 use autoscaleops_core::{Failure, cluster::Cluster, stop};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Event as ClusterEvent;
-use kube::{Api, Client, runtime::watcher};
+use kube::{Api, runtime::watcher};
 use tokio::sync::mpsc;
 
 use super::{
@@ -16,6 +16,7 @@ use super::{
     around::Around,
     explain, pages,
     seen::Hpa,
+    server::{self, Server},
     tracker::Tracker,
     trouble,
     watches::{self, Message, Origin, Task},
@@ -33,8 +34,6 @@ const WAITING: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(15);
 /// How long the autoscalers may be lost before a person is told.
 const SILENCE: Duration = Duration::from_secs(5);
-/// A pause before a busy server is asked again.
-const AGAIN: Duration = Duration::from_millis(500);
 
 /// The state of following.
 pub(super) struct Follower<'a, H> {
@@ -69,19 +68,13 @@ impl<'a, H: FnMut(Option<Line>) -> Next> Follower<'a, H> {
     ) -> Result<Self, Failure> {
         let client = &cluster.client;
         // The first call tells whether there is a cluster at all.
-        let version = match version(client).await {
-            Ok(version) => Some(version),
-            Err(kube::Error::Api(status)) if matches!(status.code, 401 | 403 | 404) => None,
+        let server = match server::ask(client).await {
+            Ok(server) => server,
+            Err(kube::Error::Api(status)) if matches!(status.code, 401 | 403 | 404) => {
+                Server::default()
+            }
             Err(err) => return Err(explain(&err, cluster, "the version")),
         };
-        let minor = version.as_ref().and_then(|version| {
-            let digits: String = version
-                .minor
-                .chars()
-                .take_while(char::is_ascii_digit)
-                .collect();
-            digits.parse().ok()
-        });
         let api: Api<Hpa> = if selection.all {
             Api::all(client.clone())
         } else {
@@ -92,13 +85,13 @@ impl<'a, H: FnMut(Option<Line>) -> Next> Follower<'a, H> {
         };
         let (sender, messages) = mpsc::channel(WAITING);
         let autoscalers = watches::autoscalers(api, selection.names.clone(), sender.clone());
-        let around = Around::new(cluster, sender);
+        let around = Around::new(cluster, sender, server.skew_ms);
         let start = Line {
             at: Timestamp::now(),
             entry: Entry::Start {
                 schema: SCHEMA.to_owned(),
                 version: autoscaleops_core::cli::VERSION.to_owned(),
-                server: version.map(|version| version.git_version),
+                server: server.version.clone(),
             },
         };
         let stopped = handler(Some(start)) == Next::Stop;
@@ -107,7 +100,7 @@ impl<'a, H: FnMut(Option<Line>) -> Next> Follower<'a, H> {
             selection,
             handler,
             messages,
-            tracker: Tracker::new(selection.targets, minor),
+            tracker: Tracker::new(selection.targets, &server),
             around,
             lost: BTreeMap::new(),
             is_listed: false,
@@ -383,19 +376,4 @@ impl<'a, H: FnMut(Option<Line>) -> Next> Follower<'a, H> {
             },
         })
     }
-}
-
-/// Asks for the server's version, a few times while it says to be busy.
-async fn version(
-    client: &Client,
-) -> Result<k8s_openapi::apimachinery::pkg::version::Info, kube::Error> {
-    for _ in 0..3 {
-        match client.apiserver_version().await {
-            Err(kube::Error::Api(status)) if trouble::is_busy(status.code) => {
-                tokio::time::sleep(AGAIN).await;
-            }
-            answer => return answer,
-        }
-    }
-    client.apiserver_version().await
 }

@@ -43,9 +43,24 @@ pub(super) struct Known {
     pub(super) waits_since: Option<Timestamp>,
 }
 
-/// A time as the algorithm has it.
-pub(super) fn moment(at: Timestamp) -> Moment {
-    Moment(at.as_millisecond())
+/// The cluster's controller and its clock.
+#[derive(Debug, Default)]
+pub(super) struct Theirs {
+    pub(super) controller: Controller,
+    /// By how much the clock that pods and measurements have is ahead of ours, in milliseconds.
+    pub(super) skew_ms: i64,
+}
+
+impl Theirs {
+    /// A time of ours as the algorithm has it.
+    pub(super) fn moment(&self, at: Timestamp) -> Moment {
+        Moment(at.as_millisecond().saturating_add(self.skew_ms))
+    }
+
+    /// The same back again.
+    fn time(&self, moment: Moment) -> Option<Timestamp> {
+        Timestamp::from_millisecond(moment.0.saturating_sub(self.skew_ms)).ok()
+    }
 }
 
 impl Known {
@@ -71,7 +86,8 @@ impl Known {
             .sync(controller, spec, &self.status, around, now, heard);
     }
 
-    fn point(&self, controller: &Controller) -> Point {
+    fn point(&self, theirs: &Theirs) -> Point {
+        let controller = &theirs.controller;
         let status = &self.status;
         let spec = self.spec.as_ref();
         let target = spec.and_then(|spec| {
@@ -108,10 +124,7 @@ impl Known {
             active: status.condition("ScalingActive"),
             limited: status.condition("ScalingLimited"),
             why: self.shadow.why.clone(),
-            held_until: self
-                .shadow
-                .held_until
-                .and_then(|until| Timestamp::from_millisecond(until.0).ok()),
+            held_until: self.shadow.held_until.and_then(|until| theirs.time(until)),
             expected: self.shadow.expected,
             not_checked: self.not_checked.values().cloned().collect(),
         }
@@ -127,15 +140,10 @@ impl Known {
     }
 
     /// What an autoscaler looks like, of which nothing else is kept.
-    pub(super) fn seen_alone(
-        &mut self,
-        controller: &Controller,
-        spec: &Value,
-        status: HpaStatus,
-    ) -> Point {
+    pub(super) fn seen_alone(&mut self, theirs: &Theirs, spec: &Value, status: HpaStatus) -> Point {
         self.spec = spec_of(spec).ok();
         self.status = status;
-        let mut point = self.point(controller);
+        let mut point = self.point(theirs);
         self.spec = None;
         self.status = HpaStatus::default();
         for condition in [&mut point.able, &mut point.active, &mut point.limited]
@@ -150,7 +158,7 @@ impl Known {
 
     pub(super) fn emit(
         &mut self,
-        controller: &Controller,
+        theirs: &Theirs,
         name: &str,
         at: Timestamp,
         lines: &mut Vec<Line>,
@@ -158,12 +166,12 @@ impl Known {
         if self.waits_since.is_some() {
             return;
         }
-        let mut point = self.point(controller);
-        let now = moment(at);
+        let mut point = self.point(theirs);
+        let now = theirs.moment(at);
         let proposal = self
             .spec
             .as_ref()
-            .and_then(|spec| measured(controller, spec, self.around(), point.size(), now));
+            .and_then(|spec| measured(&theirs.controller, spec, self.around(), point.size(), now));
         point.measured = proposal.and_then(|proposal| proposal.utilization);
         if let (Some(seen), Some(is)) = (point.utilization, point.measured)
             && (seen - is).abs() > DIFFERENT

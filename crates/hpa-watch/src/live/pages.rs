@@ -17,21 +17,21 @@ const MOST_PAGES: usize = 40;
 pub async fn list(
     client: &Client,
     path: &str,
-    selector: Option<&str>,
+    query: &[(&str, &str)],
 ) -> Result<Vec<Value>, kube::Error> {
     let mut items: Vec<Value> = Vec::new();
     let mut token = String::new();
     let mut begun_anew = false;
     let mut pages = 0;
     loop {
-        let mut query = vec![format!("limit={LIMIT}")];
-        if let Some(selector) = selector {
-            query.push(format!("labelSelector={}", encoded(selector)));
+        let mut parts = vec![format!("limit={LIMIT}")];
+        for (name, value) in query {
+            parts.push(format!("{name}={}", encoded(value)));
         }
         if !token.is_empty() {
-            query.push(format!("continue={}", encoded(&token)));
+            parts.push(format!("continue={}", encoded(&token)));
         }
-        let page = match get(client, &format!("{path}?{}", query.join("&"))).await {
+        let page = match get(client, &format!("{path}?{}", parts.join("&"))).await {
             Err(kube::Error::Api(status)) if status.code == 410 && !begun_anew => {
                 begun_anew = true;
                 items.clear();

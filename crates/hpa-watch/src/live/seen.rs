@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::recording::Condition;
 
 /// An autoscaler of `autoscaling/v2`, read leniently: what is absent is absent.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 pub struct Hpa {
     /// Its name, namespace, version and labels.
     #[serde(deserialize_with = "few")]

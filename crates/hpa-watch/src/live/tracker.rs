@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::{
-    known::{Known, moment},
+    known::{Known, Theirs},
     seen::{Hpa, Target},
+    server::Server,
     shadow::Heard,
 };
 use crate::recording::{Entry, Line, Point};
@@ -24,7 +25,7 @@ pub struct Tracker {
     known: BTreeMap<String, Known>,
     /// Whether the algorithm runs beside the controller.
     shadows: bool,
-    controller: Controller,
+    theirs: Theirs,
 }
 
 /// What changed of the pods of a target.
@@ -39,13 +40,16 @@ pub enum PodChange {
 }
 
 impl Tracker {
-    /// Returns a tracker; with `shadows` the algorithm runs beside the controller of Kubernetes
-    /// 1.`minor`.
-    pub fn new(shadows: bool, minor: Option<u32>) -> Self {
+    /// Returns a tracker; with `shadows` the algorithm runs beside the controller
+    /// of the server's version, by the server's clock.
+    pub fn new(shadows: bool, server: &Server) -> Self {
         Self {
             known: BTreeMap::new(),
             shadows,
-            controller: Controller::of_version(minor.unwrap_or(Controller::NEWEST)),
+            theirs: Theirs {
+                controller: Controller::of_version(server.minor.unwrap_or(Controller::NEWEST)),
+                skew_ms: server.skew_ms,
+            },
         }
     }
 
@@ -85,16 +89,20 @@ impl Tracker {
         let status = hpa.status.unwrap_or_default();
         if !shadows {
             // Of thousands only what is shown is kept.
-            let point = known.seen_alone(&self.controller, &hpa.spec, status);
+            let point = known.seen_alone(&self.theirs, &hpa.spec, status);
             known.tell(name, point, at, lines);
             return;
         }
         let has_synced = status != known.status && status.conditions.is_some();
         known.status = status;
         if has_synced {
-            known.sync(&self.controller, moment(at), Heard::Written);
+            known.sync(
+                &self.theirs.controller,
+                self.theirs.moment(at),
+                Heard::Written,
+            );
         }
-        known.emit(&self.controller, name, at, lines);
+        known.emit(&self.theirs, name, at, lines);
     }
 
     /// Takes a target as it is now, or that there is none.
@@ -210,7 +218,7 @@ impl Tracker {
     ) {
         if let Some(known) = self.known.get_mut(name) {
             change(known);
-            known.emit(&self.controller, name, at, lines);
+            known.emit(&self.theirs, name, at, lines);
         }
     }
 
@@ -231,22 +239,22 @@ impl Tracker {
         if !self.shadows {
             return;
         }
-        let now = moment(at);
+        let now = self.theirs.moment(at);
         for (name, known) in &mut self.known {
             let is_late = known
                 .waits_since
-                .is_some_and(|since| now.0 - moment(since).0 >= TARGET_MS);
+                .is_some_and(|since| now.0 - self.theirs.moment(since).0 >= TARGET_MS);
             if is_late {
                 known.waits_since = None;
-                known.emit(&self.controller, name, at, lines);
+                known.emit(&self.theirs, name, at, lines);
             }
             let due = known
                 .shadow
                 .synced_at
                 .is_some_and(|last| now.0 - last.0 >= SYNC_MS + 1_000);
             if due {
-                known.sync(&self.controller, now, Heard::Silence);
-                known.emit(&self.controller, name, at, lines);
+                known.sync(&self.theirs.controller, now, Heard::Silence);
+                known.emit(&self.theirs, name, at, lines);
             }
         }
     }
@@ -292,7 +300,7 @@ mod tests {
 
     #[test]
     fn the_same_thing_seen_twice_gives_one_line() {
-        let mut tracker = Tracker::new(false, None);
+        let mut tracker = Tracker::new(false, &Server::default());
         let mut lines = Vec::new();
         tracker.see(
             "shop/web",
@@ -318,7 +326,17 @@ mod tests {
 
     #[test]
     fn a_held_size_is_explained_with_a_countdown() {
-        let mut tracker = Tracker::new(true, None);
+        // Whatever the server's clock shows.
+        for skew_ms in [0, 3_600_000, -86_400_000] {
+            held(&Server {
+                skew_ms,
+                ..Server::default()
+            });
+        }
+    }
+
+    fn held(server: &Server) {
+        let mut tracker = Tracker::new(true, server);
         let mut lines = Vec::new();
         let target = Target {
             spec: Some(3),
@@ -350,6 +368,7 @@ mod tests {
             point.why,
             "holding 3: cpu at 2% of 50% asks for 1, but a recommendation of 4 stays in the 1m window for 45s more"
         );
+        assert_eq!(point.held_until, Some(at(75)));
         tracker.tick(at(46), &mut lines);
         let why = &tracker.point("shop/web").unwrap().why;
         assert!(why.contains("for 29s more"), "{why}");
@@ -357,7 +376,7 @@ mod tests {
 
     #[test]
     fn a_controller_that_does_something_else_is_named() {
-        let mut tracker = Tracker::new(true, None);
+        let mut tracker = Tracker::new(true, &Server::default());
         let mut lines = Vec::new();
         let target = Target {
             spec: Some(1),
@@ -382,7 +401,7 @@ mod tests {
 
     #[test]
     fn a_controller_that_sleeps_is_named_after_two_minutes() {
-        let mut tracker = Tracker::new(true, None);
+        let mut tracker = Tracker::new(true, &Server::default());
         let mut lines = Vec::new();
         let target = Target {
             spec: Some(1),

@@ -217,7 +217,9 @@ pub(super) fn usages(
     let selector = selector.to_owned();
     let task = tokio::spawn(async move {
         loop {
-            let (usages, pause) = match pages::list(&client, &path, Some(&selector)).await {
+            let (usages, pause) = match pages::list(&client, &path, &[("labelSelector", &selector)])
+                .await
+            {
                 Ok(items) => (Ok(items.iter().map(Usages::of).collect()), POLL),
                 Err(err) => (Err(pages::refusal(&err, "list pods.metrics.k8s.io")), {
                     let is_refused = matches!(&err, kube::Error::Api(status) if status.code < 500);
@@ -239,12 +241,19 @@ pub(super) fn usages(
 
 /// Watches the events of a namespace that are about autoscalers. What lies before the beginning is
 /// not told.
-pub(super) fn events(client: &Client, namespace: &str, sender: mpsc::Sender<Message>) -> Task {
+pub(super) fn events(
+    client: &Client,
+    namespace: &str,
+    skew_ms: i64,
+    sender: mpsc::Sender<Message>,
+) -> Task {
     let api: Api<ClusterEvent> = Api::namespaced(client.clone(), namespace);
     let config = watcher::Config::default()
         .page_size(PAGE)
         .fields("involvedObject.kind=HorizontalPodAutoscaler");
-    let begin = Timestamp::now();
+    // Events carry the cluster's time.
+    let begin = Timestamp::now().as_millisecond().saturating_add(skew_ms);
+    let begin = Timestamp::from_millisecond(begin).unwrap_or(Timestamp::UNIX_EPOCH);
     let origin = Origin::Events(namespace.to_owned());
     watch(api, config, sender, origin, move |event| match event {
         watcher::Event::InitApply(event) if last_seen(&event) < Some(begin) => None,

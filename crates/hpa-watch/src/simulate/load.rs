@@ -1,6 +1,6 @@
 //! The load of a simulation: a utilization per sync, or a total demand over time.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use autoscaleops_core::Failure;
 use serde_json::Value;
@@ -16,6 +16,27 @@ pub enum Load {
     Demand(Vec<(f64, f64)>),
 }
 
+/// What is known of the workload where a load is told in other units than CPU.
+#[derive(Clone, Copy, Debug)]
+pub struct Units<'a> {
+    /// The autoscaler, where a recording is of several.
+    pub hpa: Option<&'a str>,
+    /// The CPU request of a pod in millicores.
+    pub request: i64,
+    /// The CPU time that a request of a load test takes.
+    pub cpu_per_request: Option<Duration>,
+}
+
+impl Default for Units<'_> {
+    fn default() -> Self {
+        Self {
+            hpa: None,
+            request: 100,
+            cpu_per_request: None,
+        }
+    }
+}
+
 impl Load {
     /// Reads a file, or an expression such as `2x2,370,123x5` (percent, a sync each) or
     /// `0:4,30:370,150:4` (seconds:millicores).
@@ -23,10 +44,10 @@ impl Load {
     /// # Errors
     ///
     /// Fails with the line of what cannot be read.
-    pub fn read(text: &str, hpa: Option<&str>) -> Result<Self, Failure> {
+    pub fn read(text: &str, units: Units<'_>) -> Result<Self, Failure> {
         let path = Path::new(text);
         if path.is_file() {
-            return Self::of_file(path, hpa);
+            return Self::of_file(path, units);
         }
         Self::of_expression(text).ok_or_else(|| {
             Failure::usage(format!("`{text}` is neither a file nor a load"))
@@ -60,21 +81,22 @@ impl Load {
         (!series.is_empty()).then_some(Self::Utilization(series))
     }
 
-    fn of_file(path: &Path, hpa: Option<&str>) -> Result<Self, Failure> {
+    fn of_file(path: &Path, units: Units<'_>) -> Result<Self, Failure> {
         let text = std::fs::read_to_string(path).map_err(|err| {
             Failure::usage(format!("cannot read `{}`: {err}", path.display())).kind_of("io")
         })?;
-        if text.trim_start().starts_with('{') {
-            return match serde_json::from_str::<Value>(&text) {
-                Ok(value) => of_json(&value).ok_or_else(|| {
-                    Failure::usage("this JSON is no load").at(path, 1, 0).hint(
-                        "a recording, a k6-run report or a Prometheus range-query result is one",
-                    )
-                }),
-                Err(_) => of_recording(path, hpa),
-            };
+        if !text.trim_start().starts_with(['{', '[']) {
+            return of_numbers(path, &text);
         }
-        of_numbers(path, &text)
+        match serde_json::from_str::<Value>(&text) {
+            Ok(value) if value["tool"] == "k6-run" => of_load_test(path, &value, units),
+            Ok(value) => of_range_query(&value).ok_or_else(|| {
+                Failure::usage("this JSON is no load").at(path, 1, 0).hint(
+                    "a recording, a report of k6-run or the result of a Prometheus range query is one",
+                )
+            }),
+            Err(_) => of_recording(path, units),
+        }
     }
 }
 
@@ -124,17 +146,18 @@ fn of_numbers(path: &Path, text: &str) -> Result<Load, Failure> {
     }
 }
 
-/// The demand behind a recording: utilization times ready pods, in percent of one pod's request,
-/// which stands for millicores where a request is 100m.
-fn of_recording(path: &Path, hpa: Option<&str>) -> Result<Load, Failure> {
-    let timeline = Timeline::of(&recording::read(path)?, hpa)?;
+/// The demand behind a recording: utilization times ready pods times the request of a pod.
+fn of_recording(path: &Path, units: Units<'_>) -> Result<Load, Failure> {
+    let timeline = Timeline::of(&recording::read(path)?, units.hpa)?;
     let mut pairs: Vec<(f64, f64)> = Vec::new();
+    #[expect(clippy::cast_precision_loss, reason = "millicores")]
+    let percent = units.request as f64 / 100.0;
     for (at, point) in &timeline.points {
         let (Some(utilization), seconds) = (point.utilization, timeline.seconds(*at)) else {
             continue;
         };
-        let demand =
-            f64::from(utilization) * f64::from(point.ready.unwrap_or(point.current).max(1));
+        let pods = point.ready.unwrap_or(point.current).max(1);
+        let demand = f64::from(utilization) * percent * f64::from(pods);
         match pairs.last_mut() {
             Some(last) if seconds <= last.0 => last.1 = demand,
             Some(last) if (last.1 - demand).abs() < f64::EPSILON => {}
@@ -147,18 +170,59 @@ fn of_recording(path: &Path, hpa: Option<&str>) -> Result<Load, Failure> {
     Ok(Load::Demand(pairs))
 }
 
-/// A Prometheus range-query result (cores in the first series), or a k6-run report with its rates.
-fn of_json(value: &Value) -> Option<Load> {
-    let series = value.pointer("/data/result/0/values")?.as_array()?;
-    let mut pairs = Vec::new();
-    let mut first = None;
-    for pair in series {
-        let at = pair.get(0)?.as_f64()?;
-        let cores = number(pair.get(1)?.as_str()?)?;
-        let start = *first.get_or_insert(at);
-        pairs.push((at - start, cores * 1_000.0));
+/// The demand of a load test: the requests a second of a k6-run report, each of which takes some CPU
+/// time. Afterwards there is none.
+fn of_load_test(path: &Path, report: &Value, units: Units<'_>) -> Result<Load, Failure> {
+    let problem = |what: &str| Failure::usage(what).at(path, 0, 0);
+    let Some(cost) = units.cpu_per_request else {
+        return Err(problem("a load test says nothing of CPU")
+            .hint("say with `--cpu-per-request 37ms` how much CPU time a request takes"));
+    };
+    let millicores = cost.as_secs_f64() * 1_000.0;
+    let mut pairs: Vec<(f64, f64)> = Vec::new();
+    let mut begin = 0.0;
+    for point in report["details"]["timeline"]
+        .as_array()
+        .into_iter()
+        .flatten()
+    {
+        let (Some(end), Some(rate)) = (point["at"].as_f64(), point["requests"].as_f64()) else {
+            return Err(problem(
+                "a point of the report's timeline has no `at` and `requests`",
+            ));
+        };
+        if end > begin {
+            pairs.push((begin, rate.max(0.0) * millicores));
+            begin = end;
+        }
     }
-    ascending(&pairs).then_some(Load::Demand(pairs))
+    if pairs.is_empty() {
+        return Err(problem("the report has no timeline of the load"));
+    }
+    pairs.push((begin, 0.0));
+    Ok(Load::Demand(pairs))
+}
+
+/// The result of a Prometheus range query in cores, as the API or promtool gives it. Several series,
+/// such as one a pod, are one demand.
+fn of_range_query(value: &Value) -> Option<Load> {
+    let series = value.pointer("/data/result").unwrap_or(value).as_array()?;
+    let mut demand: BTreeMap<i64, f64> = BTreeMap::new();
+    for one in series {
+        for pair in one["values"].as_array()? {
+            #[expect(clippy::cast_possible_truncation, reason = "a time in milliseconds")]
+            let at = (pair.get(0)?.as_f64()? * 1_000.0).round() as i64;
+            // Prometheus has `NaN` where there is nothing.
+            let cores = number(pair.get(1)?.as_str()?).unwrap_or(0.0);
+            *demand.entry(at).or_default() += cores * 1_000.0;
+        }
+    }
+    let start = *demand.first_key_value()?.0;
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds of a query")]
+    let pairs = demand
+        .into_iter()
+        .map(|(at, millicores)| ((at - start) as f64 / 1_000.0, millicores));
+    Some(Load::Demand(pairs.collect()))
 }
 
 #[cfg(test)]
@@ -199,13 +263,41 @@ mod tests {
     }
 
     #[test]
-    fn a_range_query_result_is_a_demand() {
-        let value = serde_json::json!({"status": "success", "data": {"result": [
-            {"metric": {}, "values": [[1000, "0.004"], [1015, "0.37"]]}
+    fn a_range_query_is_the_sum_of_its_series() {
+        let series = serde_json::json!([
+            {"metric": {"pod": "a"}, "values": [[1000, "0.004"], [1015, "0.3"]]},
+            {"metric": {"pod": "b"}, "values": [[1015.0, "0.07"], [1030, "NaN"]]},
+        ]);
+        let expected = Load::Demand(vec![(0.0, 4.0), (15.0, 370.0), (30.0, 0.0)]);
+        let api = serde_json::json!({"status": "success", "data": {"resultType": "matrix", "result": series}});
+        assert_eq!(of_range_query(&api), Some(expected.clone()));
+        assert_eq!(of_range_query(&series), Some(expected));
+        for none in ["{}", "[]", "[1]", r#"{"data": {"result": []}}"#] {
+            assert_eq!(
+                of_range_query(&serde_json::from_str(none).unwrap()),
+                None,
+                "{none}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_load_test_is_a_demand_by_the_cpu_of_its_requests() {
+        let report = serde_json::json!({"tool": "k6-run", "details": {"timeline": [
+            {"at": 1.0, "requests": 10.0}, {"at": 2.0, "requests": 4.5}, {"at": 2.0, "requests": 0.0},
         ]}});
+        let units = |cost| Units {
+            cpu_per_request: cost,
+            ..Units::default()
+        };
+        let path = Path::new("load.json");
         assert_eq!(
-            of_json(&value),
-            Some(Load::Demand(vec![(0.0, 4.0), (15.0, 370.0)]))
+            of_load_test(path, &report, units(Some(Duration::from_millis(40)))).unwrap(),
+            Load::Demand(vec![(0.0, 400.0), (1.0, 180.0), (2.0, 0.0)])
         );
+        let failure = of_load_test(path, &report, units(None)).unwrap_err();
+        assert!(failure.remedy().unwrap().contains("--cpu-per-request"));
+        let empty = serde_json::json!({"tool": "k6-run"});
+        assert!(of_load_test(path, &empty, units(Some(Duration::from_secs(1)))).is_err());
     }
 }

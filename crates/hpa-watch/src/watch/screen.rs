@@ -190,38 +190,31 @@ impl View {
     fn draw_table(&self, frame: &mut Frame<'_>, area: Rect) {
         let visible = usize::from(area.height.saturating_sub(3)).max(1);
         let first = (self.chosen + 1).saturating_sub(visible);
-        let body = self
-            .hpas
+        // On a narrow screen the names need the room; the band stands above the chart too.
+        let columns: Vec<&Column> = COLUMNS
             .iter()
-            .enumerate()
-            .skip(first)
-            .take(visible)
-            .map(|(index, (name, (point, _)))| self.row(name, point, index == self.chosen));
-        let head = Row::new([
-            "AUTOSCALER",
-            "USE",
-            "NOW",
-            "HOLDS AT",
-            "MIN",
-            "WANTS",
-            "SPEC",
-            "READY",
-            "MAX",
-            "STATE",
-        ])
-        .style(Style::new().add_modifier(Modifier::BOLD));
-        let widths = [
-            Constraint::Fill(1),
-            Constraint::Length(9),
-            Constraint::Length(5),
-            Constraint::Length(8),
-            Constraint::Length(4),
-            Constraint::Length(5),
-            Constraint::Length(4),
-            Constraint::Length(5),
-            Constraint::Length(4),
-            Constraint::Length(10),
-        ];
+            .filter(|column| area.width >= column.from_width)
+            .collect();
+        let taken: u16 = columns.iter().map(|column| column.width + 1).sum();
+        let room = usize::from(area.width.saturating_sub(taken + 2));
+        let body = self.hpas.iter().enumerate().skip(first).take(visible).map(
+            |(index, (name, (point, _)))| {
+                let cells = columns.iter().map(|column| self.cell(column, point));
+                let name = Cell::new(shortened(name, room));
+                Row::new(std::iter::once(name).chain(cells)).style(if index == self.chosen {
+                    Style::new().add_modifier(Modifier::REVERSED)
+                } else {
+                    Style::new()
+                })
+            },
+        );
+        let heads = columns.iter().map(|column| column.head);
+        let head = Row::new(std::iter::once("AUTOSCALER").chain(heads))
+            .style(Style::new().add_modifier(Modifier::BOLD));
+        let widths = columns
+            .iter()
+            .map(|column| Constraint::Length(column.width));
+        let widths = std::iter::once(Constraint::Fill(1)).chain(widths);
         let title = " hpa-watch   q quit   ↑↓ choose ";
         frame.render_widget(
             Table::new(body, widths)
@@ -231,40 +224,73 @@ impl View {
         );
     }
 
-    fn row<'a>(&self, name: &'a str, point: &'a Point, is_chosen: bool) -> Row<'a> {
-        let number = |value: Option<i32>| value.map_or("?".to_owned(), |value| value.to_string());
-        let (state, color) = state(point);
-        let style = if is_chosen {
-            Style::new().add_modifier(Modifier::REVERSED)
-        } else {
-            Style::new()
-        };
-        let state_style = if self.color {
-            Style::new().fg(color)
-        } else {
-            Style::new()
-        };
-        let usage = super::usage(point);
-        Row::new([
-            Cell::new(name),
-            Cell::new(usage),
-            Cell::new(
-                point
-                    .measured
-                    .map_or("?".to_owned(), |value| format!("{value}%")),
-            ),
-            Cell::new(point.band.map_or(String::new(), |band| {
-                format!("{}..{}%", band.low, band.high)
-            })),
-            Cell::new(point.min.to_string()),
-            Cell::new(number(Some(point.desired).filter(|desired| *desired > 0))),
-            Cell::new(number(point.spec.or(Some(point.current)))),
-            Cell::new(number(point.ready)),
-            Cell::new(point.max.to_string()),
-            Cell::new(state).style(state_style),
-        ])
-        .style(style)
+    fn cell(&self, column: &Column, point: &Point) -> Cell<'static> {
+        let cell = Cell::new((column.text)(point));
+        match (column.head, self.color) {
+            ("STATE", true) => cell.style(Style::new().fg(state(point).1)),
+            _ => cell,
+        }
     }
+}
+
+/// A column of the table, after the name.
+struct Column {
+    head: &'static str,
+    width: u16,
+    /// The width of the screen from which on it is shown.
+    from_width: u16,
+    text: fn(&Point) -> String,
+}
+
+const COLUMNS: [Column; 9] = [
+    column("USE", 9, 0, super::usage),
+    column("NOW", 5, 0, |point| number_or_unknown(point.measured, "%")),
+    column("HOLDS AT", 8, 100, |point| {
+        let band = point.band;
+        band.map_or(String::new(), |band| {
+            format!("{}..{}%", band.low, band.high)
+        })
+    }),
+    column("MIN", 4, 0, |point| point.min.to_string()),
+    column("WANTS", 5, 0, |point| {
+        number_or_unknown(Some(point.desired).filter(|desired| *desired > 0), "")
+    }),
+    column("SPEC", 4, 0, |point| {
+        number_or_unknown(point.spec.or(Some(point.current)), "")
+    }),
+    column("READY", 5, 0, |point| number_or_unknown(point.ready, "")),
+    column("MAX", 4, 0, |point| point.max.to_string()),
+    column("STATE", 10, 0, |point| state(point).0.to_owned()),
+];
+
+const fn column(
+    head: &'static str,
+    width: u16,
+    from_width: u16,
+    text: fn(&Point) -> String,
+) -> Column {
+    Column {
+        head,
+        width,
+        from_width,
+        text,
+    }
+}
+
+fn number_or_unknown(value: Option<i32>, unit: &str) -> String {
+    value.map_or("?".to_owned(), |value| format!("{value}{unit}"))
+}
+
+/// A name in so many columns: its ends tell it apart.
+fn shortened(name: &str, room: usize) -> String {
+    let letters: Vec<char> = name.chars().collect();
+    if letters.len() <= room || room < 5 {
+        return name.to_owned();
+    }
+    let (begin, end) = ((room - 1) / 2, room / 2);
+    let begin: String = letters.iter().take(begin).collect();
+    let end: String = letters.iter().skip(letters.len() - end).collect();
+    format!("{begin}…{end}")
 }
 
 /// Why, with what could not be looked at.
@@ -274,6 +300,10 @@ fn sentence(point: &Point) -> String {
         && text.is_empty()
     {
         text = format!("{}: {}", active.reason, active.message);
+    }
+    if text.is_empty() && point.spec.is_none() && point.ready.is_none() {
+        "of all namespaces the autoscalers alone are followed: name one, or its namespace with -n, to see why"
+            .clone_into(&mut text);
     }
     if !point.not_checked.is_empty() {
         text.push_str(&format!("\nnot checked: {}", point.not_checked.join(", ")));
@@ -344,7 +374,11 @@ fn draw_use(
         .skip(past.len().saturating_sub(width))
         .copied()
         .collect();
+    // As high as the target at least: little use looks little.
+    let most = data.iter().flatten().copied().max().unwrap_or(0);
+    let target = point.target.and_then(|target| u64::try_from(target).ok());
     let line = Sparkline::default()
+        .max(most.max(target.unwrap_or(0)))
         .data(data)
         .absent_value_symbol("·")
         .block(Block::bordered().title(title));
@@ -456,7 +490,6 @@ mod tests {
                 "│shop/web",
                 "2%/50%",
                 "2%",
-                "45..55%",
                 "1",
                 "3",
                 "3",
@@ -487,7 +520,17 @@ mod tests {
             text.contains("staging/a-service-with-quite-a-long-name "),
             "{text}"
         );
+        assert!(text.contains(" 45..55% "), "{text}");
         assert!(rows.iter().all(|row| row.chars().count() == 160));
+    }
+
+    #[test]
+    fn a_long_name_keeps_its_ends() {
+        let (rows, _) = drawn(80, 24, true);
+        let text = rows.join("\n");
+        assert!(text.contains("staging/a-s…-a-long-name"), "{text}");
+        assert_eq!(shortened("shop/web", 8), "shop/web");
+        assert_eq!(shortened("shop/website", 8), "sho…site");
     }
 
     #[test]

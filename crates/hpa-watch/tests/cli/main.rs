@@ -5,7 +5,9 @@
     reason = "a test, which starts the tool itself where it ends it"
 )]
 
+mod doctor;
 mod live;
+mod login;
 mod offline;
 
 use std::path::Path;

@@ -62,6 +62,10 @@ pub(super) fn answer(shared: &Shared, request: &Request, reply: &mut Reply<'_>) 
     if let Some(status) = broken(&shared.lock(), path) {
         return refuse(reply, status, "as a test wants it");
     }
+    let token = shared.lock().token.clone();
+    if token.is_some_and(|token| request.authorization != format!("Bearer {token}")) {
+        return refuse(reply, 401, "Unauthorized");
+    }
     if request.method == "POST" {
         let body = json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
             "metadata": {}, "spec": {}, "status": {"allowed": true}});

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto::ring, pki_types::PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::{Shared, answer};
 
@@ -23,6 +23,7 @@ pub(super) struct Request {
     pub(super) path: String,
     pub(super) query: Vec<(String, String)>,
     pub(super) accept: String,
+    pub(super) authorization: String,
 }
 
 impl Request {
@@ -30,19 +31,6 @@ impl Request {
         let found = self.query.iter().find(|(key, _)| key == name);
         found.map(|(_, value)| value.as_str())
     }
-}
-
-/// Makes an authority that signed itself, as PEM, and the settings of a server with it.
-pub(super) fn tls(name: &str) -> (String, Arc<ServerConfig>) {
-    let certified = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
-    let key = PrivateKeyDer::try_from(certified.signing_key.serialize_der()).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certified.cert.der().clone()], key)
-        .unwrap();
-    (certified.cert.pem(), Arc::new(config))
 }
 
 /// Answers the requests of one connection, one after the other.
@@ -101,7 +89,7 @@ fn read(stream: &mut BufReader<Box<dyn Stream>>) -> Option<Request> {
                 (decode(key), decode(value))
             })
             .collect(),
-        accept: String::new(),
+        ..Request::default()
     };
     let mut length = 0_usize;
     loop {
@@ -115,6 +103,7 @@ fn read(stream: &mut BufReader<Box<dyn Stream>>) -> Option<Request> {
         match name.to_ascii_lowercase().as_str() {
             "content-length" => length = value.trim().parse().ok()?,
             "accept" => value.trim().clone_into(&mut request.accept),
+            "authorization" => value.trim().clone_into(&mut request.authorization),
             _ => {}
         }
     }

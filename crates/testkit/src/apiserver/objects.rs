@@ -17,6 +17,13 @@ pub(super) const KINDS: &[(&str, &str, &str, bool)] = &[
     ("Event", "events", "v1", true),
     ("Namespace", "namespaces", "v1", false),
     ("PodMetrics", "podmetrics", "metrics.k8s.io/v1beta1", true),
+    ("Lease", "leases", "coordination.k8s.io/v1", true),
+    (
+        "VerticalPodAutoscaler",
+        "verticalpodautoscalers",
+        "autoscaling.k8s.io/v1",
+        true,
+    ),
     (
         "APIService",
         "apiservices",
