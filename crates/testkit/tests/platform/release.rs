@@ -132,10 +132,10 @@ fn the_one_required_check_is_red_when_another_is() {
         return;
     };
     let green = bench.start("ci", "push", "refs/heads/main");
-    green.ends("test=success build=success ci-ok=success");
+    green.ends("test=success build=success container=success ci-ok=success");
     bench.tell("broken", "");
     let red = bench.start("ci", "push", "refs/heads/main");
-    red.ends("test=failure build=success ci-ok=failure");
+    red.ends("test=failure build=success container=success ci-ok=failure");
 }
 
 #[test]
