@@ -18,7 +18,7 @@ use crate::{
 
 mod text;
 
-pub use text::{human, markdown};
+pub use text::{bare, human, markdown};
 
 /// The name and major version of the report's form on the wire. Fields are only ever added.
 pub const SCHEMA: &str = "autoscaleops/report/v1";

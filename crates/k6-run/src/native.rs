@@ -19,6 +19,7 @@ use crate::{
 };
 
 mod files;
+mod room;
 mod told;
 
 pub(crate) use files::export;
@@ -104,10 +105,11 @@ pub(crate) fn run(
         console.warn(&format!("there is no option `{name}`; it changes nothing"));
     }
     let shape = shape(&options, console)?;
-    for scenario in options
+    let plan = options
         .plan()
-        .map_err(|err| failure(script, RunError::Options(err)))?
-    {
+        .map_err(|err| failure(script, RunError::Options(err)))?;
+    room::check(&plan)?;
+    for scenario in plan {
         console.note(&format!("  * {}", scenario.describe()));
     }
     let workers = flags

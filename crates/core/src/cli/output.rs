@@ -127,13 +127,17 @@ impl<'a, T: Tool> Sink<'a, T> {
         report.stamp(T::NAME, VERSION, console.started_at());
         if self.common.format == Format::Json {
             let _ = console::json(&report).and_then(|text| console.answer(&text));
+        } else if let Some(text) = report::bare(&report, self.common.format) {
+            let _ = console.answer(&text);
         }
         for path in &self.common.report {
             // An older report must not be taken for this run's, so every form is replaced.
             let text = match Format::of_path(path) {
                 Some(Format::Json) => console::json(&report),
                 Some(Format::Markdown) => Ok(report::markdown(&report)),
-                _ => Ok(report::human(&report, &PLAIN)),
+                other => Ok(other
+                    .and_then(|it| report::bare(&report, it))
+                    .unwrap_or_else(|| report::human(&report, &PLAIN))),
             };
             let written = text.and_then(|text| file::replace(path, text.as_bytes()));
             if let Err(err) = written {

@@ -172,6 +172,42 @@ fn a_script_that_cannot_be_used_is_a_usage_error_with_its_place() {
 }
 
 #[test]
+fn users_that_cannot_fit_are_refused_before_they_take_the_machine() {
+    let text =
+        "export const options = { vus: 1e12, duration: '1s' };\nexport default function () {}";
+    let (code, report) = run(text, &[]);
+    assert_eq!(
+        (code, &report["error"]["kind"]),
+        (2, &Value::from("memory")),
+        "{report}"
+    );
+}
+
+#[test]
+fn an_error_has_every_form_that_was_asked_for() {
+    let (folder, path) = script("export default 5;");
+    let forms = ["junit.xml", "page.html", "text.md", "result.json"];
+    let mut tool = tool!("k6-run").args(["--engine=native", "-o", "junit"]);
+    for form in forms {
+        tool = tool.arg(format!("--report={}", folder.path().join(form).display()));
+    }
+    let output = tool.arg(path).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), read("junit.xml"));
+    for (form, word) in forms.into_iter().zip([
+        "<error message=",
+        "<!doctype html>",
+        "💥",
+        "\"verdict\":\"error\"",
+    ]) {
+        let text = read(form);
+        assert!(text.contains(word), "{word} is not in {text}");
+        assert!(text.contains("default"), "{text}");
+    }
+}
+
+#[test]
 fn doctor_names_what_needs_k6() {
     let (_folder, path) =
         script("import http from 'k6/http';\nimport { browser } from 'k6/browser';\n");
