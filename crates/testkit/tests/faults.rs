@@ -4,7 +4,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::disallowed_methods,
-    reason = "a test that starts programs"
+    reason = "tests that start programs"
 )]
 
 use std::{
@@ -17,6 +17,11 @@ use std::{
 };
 
 use autoscaleops_testkit::{GitHttp, Remote, built, git, home, root};
+
+#[path = "faults/cluster.rs"]
+mod cluster;
+#[path = "faults/promote.rs"]
+mod promote;
 
 const FILE: &str = "values-dev.yaml";
 const VALUES: &str = "image:\n  repository: ghcr.io/acme/shop\n  tag: \"dev-0000000\"\n";
