@@ -7,7 +7,7 @@
 pub fn printable(text: &str) -> String {
     text.chars()
         .filter_map(|character| match character {
-            '\n' | '\r' | '\t' => Some(' '),
+            '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' => Some(' '),
             it if it.is_control() => None,
             '\u{200b}'..='\u{200f}'
             | '\u{202a}'..='\u{202e}'

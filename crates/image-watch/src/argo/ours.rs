@@ -152,7 +152,8 @@ pub fn convert(entries: &[Entry], mut notes: Vec<String>) -> Result<Converted, s
     section.insert("images".to_owned(), Value::Array(images));
     let mut text = String::new();
     for note in &notes {
-        text.push_str(&format!("# {note}\n"));
+        // A line break in a name must not end the comment.
+        text.push_str(&format!("# {}\n", autoscaleops_core::text::printable(note)));
     }
     text.push_str(&serde_yaml::to_string(&json!({"image-watch": section}))?);
     Ok(Converted { text, notes })
