@@ -3,6 +3,7 @@
 mod anatomy;
 mod fiber;
 mod group;
+mod lazy;
 pub(crate) mod modules;
 mod native;
 mod shared;

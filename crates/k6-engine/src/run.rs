@@ -445,4 +445,6 @@ fn needed_at_once(plan: &[Scenario]) -> u64 {
 }
 
 #[cfg(test)]
+mod growth;
+#[cfg(test)]
 mod tests;

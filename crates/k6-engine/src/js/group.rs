@@ -16,6 +16,7 @@ use rquickjs::{Context, Runtime, context::intrinsic, qjs};
 use super::{
     Shared, Vu,
     anatomy::{Anatomy, Away, Jobs, anatomy, depth},
+    lazy::Classes,
     modules::{Finder, Source},
 };
 
@@ -26,23 +27,21 @@ const GROUP: usize = 32;
 const SEAT: usize = 128 << 10;
 
 /// What of JavaScript scripts find: what k6 has, so no `WeakRef` and no `DOMException`.
+/// What is not here and not rare is in `lazy`.
 type Intrinsics = (
-    intrinsic::Date,
     intrinsic::Eval,
     intrinsic::RegExpCompiler,
     intrinsic::RegExp,
     intrinsic::Json,
     intrinsic::Proxy,
-    intrinsic::MapSet,
-    intrinsic::TypedArrays,
     intrinsic::Promise,
-    intrinsic::Performance,
 );
 
 /// A runtime and those who share it.
 pub struct Group {
     runtime: Runtime,
     raw: *mut qjs::JSRuntime,
+    classes: Classes,
     /// `None` where one virtual user has the runtime for itself.
     anatomy: Option<Anatomy>,
     memory_limit: usize,
@@ -83,8 +82,12 @@ impl Group {
             .map_err(|err| std::io::Error::new(std::io::ErrorKind::OutOfMemory, err))?
             .get_runtime_ptr();
         runtime.run_gc();
+        // SAFETY: the runtime is alive.
+        let classes = unsafe { Classes::new(raw) }
+            .ok_or_else(|| std::io::Error::from(std::io::ErrorKind::OutOfMemory))?;
         Ok(Rc::new(Self {
             raw,
+            classes,
             runtime,
             anatomy,
             memory_limit: shared.memory_limit,
@@ -138,6 +141,11 @@ impl Seat {
         let context = Context::custom::<Intrinsics>(&self.group.runtime)?;
         self.context.set(context.as_raw().as_ptr());
         Ok(context)
+    }
+
+    /// Returns the classes of what is made when scripts look at it.
+    pub(super) fn classes(&self) -> Classes {
+        self.group.classes
     }
 
     /// Returns whether `vu` is the one that runs.

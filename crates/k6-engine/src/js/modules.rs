@@ -32,8 +32,13 @@ const BUILTIN: [(&str, &str); 10] = [
     ("k6/experimental/csv", include_str!("prelude/csv.js")),
 ];
 
-/// What scripts find without an import. No script can import it: the name is no specifier.
-const GLOBALS: (&str, &str) = ("<globals>", include_str!("prelude/globals.js"));
+/// Modules that no script can import, as their names are no specifiers: evaluated when a script
+/// looks at what is in them.
+const HIDDEN: [(&str, &str); 3] = [
+    ("<console>", include_str!("prelude/console.js")),
+    ("<http>", include_str!("prelude/http/rest.js")),
+    ("<timers>", include_str!("prelude/timeouts.js")),
+];
 
 /// Something that only the real k6 has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,11 +144,6 @@ impl Modules {
         std::fs::read_to_string(name).map_err(|err| err.to_string())
     }
 
-    /// Loads what scripts find without an import.
-    pub(crate) fn globals<'js>(&self, ctx: &Ctx<'js>) -> JsResult<Module<'js, Declared>> {
-        self.load(ctx, GLOBALS.0)
-    }
-
     /// Loads the module `name`, compiled by this call or an earlier one.
     pub(crate) fn load<'js>(&self, ctx: &Ctx<'js>, name: &str) -> JsResult<Module<'js, Declared>> {
         let known = self.lock().get(name).cloned();
@@ -151,7 +151,7 @@ impl Modules {
             // SAFETY: the bytes were written by this process, from a module that the same engine compiled.
             return unsafe { Module::load(ctx.clone(), &bytes) };
         }
-        let mut builtin = BUILTIN.iter().chain([&GLOBALS]);
+        let mut builtin = BUILTIN.iter().chain(&HIDDEN);
         let source = match builtin.find(|it| it.0 == name) {
             Some((_, source)) => (*source).to_owned(),
             None => {

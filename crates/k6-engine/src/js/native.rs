@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use rquickjs::{Ctx, Error, Exception, Object, Result, Value};
+use rquickjs::{ArrayBuffer, Ctx, Error, Exception, Object, Result, Value, object::Property};
 
-use super::Vu;
+use super::{Vu, lazy, lazy::Classes};
 
 mod binary;
 mod checks;
@@ -20,7 +20,7 @@ mod table;
 pub(crate) use binary::{hex_text, md5_of};
 pub(crate) use checks::enter;
 pub(crate) use response::make as response;
-pub(crate) use table::forget;
+pub(crate) use table::{forget, owner};
 
 /// A native function.
 type Native = for<'js> fn(&Rc<Vu>, &Ctx<'js>, &[Value<'js>]) -> Result<Value<'js>>;
@@ -36,18 +36,42 @@ const TABLES: &[&[(&str, Native)]] = &[
     request::TABLE,
 ];
 
-/// Puts all native functions where the built-in modules find them.
-pub(crate) fn install(ctx: &Ctx<'_>, vu: &Rc<Vu>) -> Result<()> {
-    let object = Object::new(ctx.clone())?;
-    table::put(ctx, &object, vu);
-    object.set("callbacks", Object::new(ctx.clone())?)?;
-    response::install(ctx, vu, &object)?;
-    ctx.globals().prop(
-        "__k6",
-        rquickjs::object::Property::from(object)
-            .configurable()
-            .writable(),
-    )
+/// Puts the object with all native functions where the built-in modules find it.
+pub(super) fn install(ctx: &Ctx<'_>, vu: &Rc<Vu>, classes: Classes) -> Result<()> {
+    table::remember(ctx, vu);
+    classes.stand_behind(ctx)?;
+    response::install(ctx, vu)?;
+    let object = classes.natives(ctx)?;
+    ctx.globals()
+        .prop("__k6", Property::from(object).configurable().writable())
+}
+
+/// Puts `name` on the object with native functions. Returns whether there is such a thing.
+pub(super) fn make<'js>(ctx: &Ctx<'js>, object: &Object<'js>, name: &str) -> Result<bool> {
+    match name {
+        // What few scripts use of `k6/http` is evaluated when they do.
+        "http" => lazy::evaluate(ctx, "<http>").map(|()| true),
+        // Defined, not set: to set asks what there is first, and that is this.
+        "callbacks" => {
+            let callbacks = Property::from(Object::new(ctx.clone())?);
+            object.prop(name, callbacks).map(|()| true)
+        }
+        _ => Ok(table::put(ctx, object, name)),
+    }
+}
+
+/// Gives scripts `__ENV` with the variables of the run.
+pub(super) fn environment(ctx: &Ctx<'_>) -> Result<()> {
+    let Some(vu) = owner(ctx) else {
+        return Ok(());
+    };
+    let env = Object::new(ctx.clone())?;
+    let scenario = vu.scenario_env.borrow();
+    for (name, value) in vu.shared.env.iter().chain(scenario.iter().flatten()) {
+        env.set(name.as_str(), value.as_str())?;
+    }
+    ctx.globals()
+        .prop("__ENV", Property::from(env).configurable().writable())
 }
 
 /// Throws what a script cannot catch, as its iteration is to end.
@@ -112,7 +136,13 @@ fn bytes(value: &Value<'_>) -> Option<Vec<u8>> {
         .map(<[u8]>::to_vec)
 }
 
-fn copied(buffer: &rquickjs::ArrayBuffer<'_>) -> Option<Vec<u8>> {
+/// Returns `data` as an `ArrayBuffer`.
+fn buffer<'js>(ctx: &Ctx<'js>, data: &[u8]) -> Result<Value<'js>> {
+    lazy::with_bytes(ctx)?;
+    Ok(ArrayBuffer::new_copy(ctx.clone(), data)?.into_value())
+}
+
+fn copied(buffer: &ArrayBuffer<'_>) -> Option<Vec<u8>> {
     // SAFETY: no JavaScript runs between taking the slice and copying it, so it is neither changed nor detached.
     unsafe { buffer.as_bytes() }.map(<[u8]>::to_vec)
 }

@@ -12,6 +12,7 @@ use super::{
     anatomy::Away,
     fiber::{Input, Op},
     group::Seat,
+    lazy::Classes,
     native,
     vu::{Event, read},
 };
@@ -37,7 +38,7 @@ fn serve(vu: &Rc<Vu>, seat: &Seat, entry: &str) {
     // SAFETY: the context is alive until the end of this function and is used on this stack only.
     // Where others share its runtime, they run only while this one is suspended and has left it.
     let ctx = unsafe { Ctx::from_raw(context.as_raw()) };
-    match load(vu, &ctx, entry) {
+    match load(vu, &ctx, seat.classes(), entry) {
         Ok((exports, mut outcome)) => {
             while let Input::Run(job) = vu.suspend(Op::Ready(outcome)) {
                 vu.phase.set(Phase::Run);
@@ -52,11 +53,14 @@ fn serve(vu: &Rc<Vu>, seat: &Seat, entry: &str) {
     native::forget(&ctx);
 }
 
-fn load<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, entry: &str) -> Result<(Object<'js>, Outcome), String> {
+fn load<'js>(
+    vu: &Rc<Vu>,
+    ctx: &Ctx<'js>,
+    classes: Classes,
+    entry: &str,
+) -> Result<(Object<'js>, Outcome), String> {
     let globals = || -> rquickjs::Result<Module<'js, rquickjs::module::Evaluated>> {
-        native::install(ctx, vu)?;
-        let (_, promise) = vu.shared.modules.globals(ctx)?.eval()?;
-        settle(vu, ctx, &promise)?;
+        native::install(ctx, vu, classes)?;
         let module = vu.shared.modules.load(ctx, entry)?;
         let (module, promise) = module.eval()?;
         settle(vu, ctx, &promise)?;
@@ -145,18 +149,9 @@ fn environment(vu: &Vu, ctx: &Ctx<'_>) -> rquickjs::Result<()> {
     if known.as_ref() == wanted {
         return Ok(());
     }
-    let env = Object::new(ctx.clone())?;
-    for (name, value) in vu.shared.env.iter().chain(wanted.into_iter().flatten()) {
-        env.set(name.as_str(), value.as_str())?;
-    }
-    ctx.globals().prop(
-        "__ENV",
-        rquickjs::object::Property::from(env)
-            .configurable()
-            .writable(),
-    )?;
     *known = wanted.cloned();
-    Ok(())
+    drop(known);
+    native::environment(ctx)
 }
 
 /// Runs the reactions to promises that are due, as long as the iteration may go on: each may add

@@ -69,6 +69,8 @@ pub struct Vu {
     pub(crate) jar: RefCell<Rc<RefCell<http::Jar>>>,
     pub(crate) jars: RefCell<Vec<Rc<RefCell<http::Jar>>>>,
     pub(crate) expected: RefCell<Rc<Expected>>,
+    /// What was added to its context, by the addresses of the functions that add it.
+    pub(crate) intrinsics: RefCell<Vec<usize>>,
     /// The files that it opened.
     pub(crate) opened: RefCell<Vec<Arc<Vec<u8>>>>,
     pub(crate) random: Cell<u64>,
@@ -119,6 +121,7 @@ impl Vu {
             jar: RefCell::default(),
             jars: RefCell::default(),
             expected: RefCell::new(Rc::new(Expected::Ranges(vec![(200, 399)]))),
+            intrinsics: RefCell::default(),
             opened: RefCell::default(),
             random: Cell::new(seed(id)),
             defaults: RefCell::new(Rc::new(defaults)),

@@ -8,7 +8,7 @@ use super::{Finished, Settings, Source, Test};
 use crate::js::Modules;
 
 /// Runs `script` with virtual users in groups, or each in a runtime of its own.
-fn run(script: &str, grouped: bool, memory_limit: usize) -> Finished {
+pub(super) fn run(script: &str, grouped: bool, memory_limit: usize) -> Finished {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("script.js");
     fs::write(&path, script).unwrap();

@@ -9,11 +9,11 @@ use base64::{
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use md5::Md5;
 use ripemd::Ripemd160;
-use rquickjs::{ArrayBuffer, Ctx, IntoJs as _, Result, Value};
+use rquickjs::{Ctx, IntoJs as _, Result, Value};
 use sha1::Sha1;
 use sha2::{Digest as _, Sha224, Sha256, Sha384, Sha512, Sha512_224, Sha512_256};
 
-use super::{Native, bytes, given, text_at, throw};
+use super::{Native, buffer, bytes, given, text_at, throw};
 use crate::js::Vu;
 
 pub(super) const TABLE: &[(&str, Native)] = &[
@@ -31,10 +31,6 @@ fn data_at(ctx: &Ctx<'_>, arguments: &[Value<'_>], place: usize) -> Result<Vec<u
     given(arguments, place)
         .and_then(bytes)
         .ok_or_else(|| throw(ctx, "a string or an ArrayBuffer is expected"))
-}
-
-fn buffer<'js>(ctx: &Ctx<'js>, data: &[u8]) -> Result<Value<'js>> {
-    Ok(ArrayBuffer::new_copy(ctx.clone(), data)?.into_value())
 }
 
 fn digest<'js>(_: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, PoisonError},
 };
 
-use rquickjs::{ArrayBuffer, Ctx, Function, IntoJs as _, Module, Object, Result, Value};
+use rquickjs::{Ctx, Function, IntoJs as _, Module, Object, Result, Value};
 
 use super::{Native, given, text_at, throw, undefined};
 use crate::js::{Level, Phase, Vu, modules};
@@ -15,7 +15,6 @@ pub(super) const TABLE: &[(&str, Native)] = &[
     ("open", open),
     ("require", require),
     ("console", console),
-    ("env", env),
     ("sharedArray", shared_array),
     ("sharedLength", shared_length),
     ("sharedGet", shared_get),
@@ -44,7 +43,7 @@ fn open<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Va
     let contents = contents(vu, &path)
         .map_err(|err| throw(ctx, &format!("cannot open `{}`: {err}", path.display())))?;
     if text_at(arguments, 1)? == "b" {
-        return Ok(ArrayBuffer::new_copy(ctx.clone(), contents.as_slice())?.into_value());
+        return super::buffer(ctx, contents.as_slice());
     }
     String::from_utf8_lossy(&contents).into_js(ctx)
 }
@@ -132,16 +131,6 @@ fn console<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result
     };
     (vu.shared.console)(level, &text_at(arguments, 1)?);
     Ok(undefined(ctx))
-}
-
-fn env<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, _: &[Value<'js>]) -> Result<Value<'js>> {
-    let mut all = vu.shared.env.clone();
-    if let Some(scenario) = vu.scenario.borrow().as_ref() {
-        all.extend(scenario.plan.env.clone());
-    }
-    serde_json::to_string(&all)
-        .map_err(|err| throw(ctx, &err.to_string()))?
-        .into_js(ctx)
 }
 
 fn shared_array<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {

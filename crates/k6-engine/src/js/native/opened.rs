@@ -2,7 +2,7 @@
 
 use std::{rc::Rc, sync::Arc};
 
-use rquickjs::{Array, ArrayBuffer, Ctx, IntoJs as _, Result, Value};
+use rquickjs::{Array, Ctx, IntoJs as _, Result, Value};
 use serde_json::{Map, Value as Json};
 
 use super::{Native, files, given, text_at, throw};
@@ -63,7 +63,7 @@ fn read<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Va
     let length = number_at(arguments, 2) as usize;
     let end = start.saturating_add(length).min(contents.len());
     let part = contents.get(start..end).unwrap_or_default();
-    Ok(ArrayBuffer::new_copy(ctx.clone(), part)?.into_value())
+    super::buffer(ctx, part)
 }
 
 /// Returns a reader of rows with this delimiter.

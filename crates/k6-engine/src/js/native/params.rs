@@ -137,7 +137,7 @@ pub(super) fn read_body<'js>(
         return Ok(());
     }
     let hidden: Object<'js> = ctx.globals().get("__k6")?;
-    let encoder: Function<'js> = hidden.get("encoder")?;
+    let encoder: Function<'js> = hidden.get::<_, Object<'js>>("http")?.get("encode")?;
     let pair: Array<'js> = encoder.call((body.clone(),))?;
     let content: Value<'js> = pair.get(0)?;
     request.body = bytes(&content).unwrap_or_default();

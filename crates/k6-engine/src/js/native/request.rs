@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use rquickjs::{Array, Ctx, Object, Result, Value};
+use rquickjs::{Array, Ctx, Result, Value};
 
 use super::{
     Native, checks, given, interrupted,
@@ -44,7 +44,6 @@ pub(super) const TABLE: &[(&str, Native)] = &[
     ("asyncRequest", any_async),
     ("batch", batch),
     ("setResponseCallback", set_callback),
-    ("setEncoder", set_encoder),
 ];
 
 fn without_body<'js>(
@@ -281,11 +280,5 @@ fn set_callback<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> R
     let value = arguments.first().cloned().unwrap_or_else(|| undefined(ctx));
     let expected = expected(ctx, &value)?;
     *vu.expected.borrow_mut() = expected;
-    Ok(undefined(ctx))
-}
-
-fn set_encoder<'js>(_: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {
-    let hidden: Object<'js> = ctx.globals().get("__k6")?;
-    hidden.set("encoder", arguments.first().cloned())?;
     Ok(undefined(ctx))
 }

@@ -1,7 +1,7 @@
 //! An answer as scripts see it. Its parts are made when they are asked for.
 
 use rquickjs::{
-    ArrayBuffer, Class, Ctx, IntoJs as _, JsLifetime, Object, Persistent, Result, Value,
+    Class, Ctx, IntoJs as _, JsLifetime, Object, Persistent, Result, Value,
     class::{JsClass, Trace, Tracer},
 };
 
@@ -38,12 +38,15 @@ pub(crate) fn make<'js>(vu: &Vu, ctx: &Ctx<'js>, response: Response) -> Result<V
     Ok(class.into_value())
 }
 
-/// Gives the built-in modules access to what all answers share.
-pub(super) fn install<'js>(ctx: &Ctx<'js>, vu: &Vu, hidden: &Object<'js>) -> Result<()> {
+/// Makes what all answers of a context share.
+pub(super) fn install(ctx: &Ctx<'_>, vu: &Vu) -> Result<()> {
     // One of this context, not the one that all contexts of a runtime would share.
-    let prototype = <JsResponse as JsClass<'js>>::prototype(ctx)?;
-    *vu.prototype.borrow_mut() = prototype.clone().map(|it| Persistent::save(ctx, it));
-    hidden.set("responsePrototype", prototype)
+    let Some(prototype) = JsResponse::prototype(ctx)? else {
+        return Ok(());
+    };
+    super::table::put_methods(ctx, &prototype);
+    *vu.prototype.borrow_mut() = Some(Persistent::save(ctx, prototype));
+    Ok(())
 }
 
 #[rquickjs::methods(rename_all = "snake_case")]
@@ -108,7 +111,7 @@ impl JsResponse {
             return Ok(Value::new_null(ctx));
         }
         if response.body_kind == BodyKind::Binary {
-            return Ok(ArrayBuffer::new_copy(ctx, response.body.as_slice())?.into_value());
+            return super::buffer(&ctx, response.body.as_slice());
         }
         match std::str::from_utf8(&response.body) {
             Ok(text) => text.into_js(&ctx),

@@ -1,7 +1,7 @@
 //! The native functions as QuickJS calls them: made only when a script looks at them.
 //!
 //! They are functions of C, so that each runs in the context that it belongs to, and which knows
-//! its virtual user. A table of them costs a context one word a function.
+//! its virtual user.
 
 use std::{
     ffi::{CString, c_int},
@@ -11,7 +11,7 @@ use std::{
     sync::OnceLock,
 };
 
-use rquickjs::{Ctx, Error, Exception, Object, Result, Value, qjs};
+use rquickjs::{Ctx, Error, Exception, Object, Result, Value, function::Args, qjs};
 
 use super::{Native, TABLES};
 use crate::js::Vu;
@@ -19,7 +19,9 @@ use crate::js::Vu;
 /// All native functions, and their list in the form of QuickJS. Their place is their number.
 struct Known {
     natives: Vec<Native>,
+    names: Vec<&'static str>,
     list: Vec<qjs::JSCFunctionListEntry>,
+    methods: Vec<qjs::JSCFunctionListEntry>,
 }
 
 // SAFETY: the list is never changed; the pointers in it lead to names that are never freed.
@@ -27,50 +29,87 @@ unsafe impl Send for Known {}
 // SAFETY: as above.
 unsafe impl Sync for Known {}
 
+/// Returns a function of C as a property, in the form of QuickJS.
+fn entry(name: &str, function: Function, magic: i16) -> qjs::JSCFunctionListEntry {
+    let name = CString::new(name).unwrap_or_default();
+    qjs::JSCFunctionListEntry {
+        name: name.into_raw(),
+        prop_flags: (qjs::JS_PROP_WRITABLE | qjs::JS_PROP_CONFIGURABLE) as u8,
+        def_type: qjs::JS_DEF_CFUNC as u8,
+        magic,
+        u: qjs::JSCFunctionListEntry__bindgen_ty_1 {
+            func: qjs::JSCFunctionListEntry__bindgen_ty_1__bindgen_ty_1 {
+                length: 0,
+                cproto: qjs::JSCFunctionEnum_JS_CFUNC_generic_magic as u8,
+                cfunc: qjs::JSCFunctionType {
+                    generic_magic: Some(function),
+                },
+            },
+        },
+    }
+}
+
+type Function = unsafe extern "C" fn(
+    *mut qjs::JSContext,
+    qjs::JSValue,
+    c_int,
+    *mut qjs::JSValue,
+    c_int,
+) -> qjs::JSValue;
+
+/// Methods of answers. They are written in JavaScript, in what is evaluated when one is called.
+const METHODS: [&str; 2] = ["json", "toJSON"];
+
 fn known() -> &'static Known {
     static KNOWN: OnceLock<Known> = OnceLock::new();
     KNOWN.get_or_init(|| {
         let all = TABLES.iter().copied().flatten();
-        let list = (0..).zip(all.clone()).map(|(place, (name, _))| {
-            let name = CString::new(*name).unwrap_or_default();
-            qjs::JSCFunctionListEntry {
-                name: name.into_raw(),
-                prop_flags: (qjs::JS_PROP_WRITABLE | qjs::JS_PROP_CONFIGURABLE) as u8,
-                def_type: qjs::JS_DEF_CFUNC as u8,
-                magic: place,
-                u: qjs::JSCFunctionListEntry__bindgen_ty_1 {
-                    func: qjs::JSCFunctionListEntry__bindgen_ty_1__bindgen_ty_1 {
-                        length: 0,
-                        cproto: qjs::JSCFunctionEnum_JS_CFUNC_generic_magic as u8,
-                        cfunc: qjs::JSCFunctionType {
-                            generic_magic: Some(call),
-                        },
-                    },
-                },
-            }
-        });
+        let list = (0..).zip(all.clone());
+        let list = list.map(|(place, (name, _))| entry(name, call, place));
+        let methods = (0..).zip(METHODS);
         Known {
             list: list.collect(),
+            methods: methods
+                .map(|(place, name)| entry(name, method, place))
+                .collect(),
+            names: all.clone().map(|it| it.0).collect(),
             natives: all.map(|it| it.1).collect(),
         }
     })
 }
 
-/// Puts all native functions on `object`. They work until [`forget`].
-pub(super) fn put(ctx: &Ctx<'_>, object: &Object<'_>, vu: &Rc<Vu>) {
+/// Lets native functions find their virtual user, until [`forget`].
+pub(super) fn remember(ctx: &Ctx<'_>, vu: &Rc<Vu>) {
+    let vu = Rc::as_ptr(vu).cast_mut().cast::<std::ffi::c_void>();
+    // SAFETY: the pointer is that of a virtual user whose fiber keeps it alive while the context has it.
+    unsafe { qjs::JS_SetContextOpaque(ctx.as_raw().as_ptr(), vu) };
+}
+
+/// Puts the native function `name` on `object`. Returns whether there is one.
+pub(super) fn put(ctx: &Ctx<'_>, object: &Object<'_>, name: &str) -> bool {
     let known = known();
-    // SAFETY: the list is never freed. The pointer is that of a virtual user whose fiber keeps it alive
-    // while the context has it.
+    let Some(place) = known.names.iter().position(|it| *it == name) else {
+        return false;
+    };
+    // SAFETY: the context and the object are alive; the list is never freed, and has this place.
+    let made = unsafe {
+        let entry = known.list.as_ptr().add(place);
+        qjs::JS_SetPropertyFunctionList(ctx.as_raw().as_ptr(), object.as_value().as_raw(), entry, 1)
+    };
+    made >= 0
+}
+
+/// Gives the prototype of answers its methods.
+pub(super) fn put_methods(ctx: &Ctx<'_>, prototype: &Object<'_>) {
+    let methods = &known().methods;
+    let count = c_int::try_from(methods.len()).unwrap_or(0);
+    // SAFETY: the context and the object are alive, and the list is never freed.
     unsafe {
-        qjs::JS_SetContextOpaque(
-            ctx.as_raw().as_ptr(),
-            Rc::as_ptr(vu).cast_mut().cast::<std::ffi::c_void>(),
-        );
         qjs::JS_SetPropertyFunctionList(
             ctx.as_raw().as_ptr(),
-            object.as_value().as_raw(),
-            known.list.as_ptr(),
-            c_int::try_from(known.list.len()).unwrap_or(0),
+            prototype.as_value().as_raw(),
+            methods.as_ptr(),
+            count,
         );
     }
 }
@@ -82,7 +121,7 @@ pub(crate) fn forget(ctx: &Ctx<'_>) {
 }
 
 /// Returns the virtual user of a context.
-fn owner(ctx: &Ctx<'_>) -> Option<Rc<Vu>> {
+pub(crate) fn owner(ctx: &Ctx<'_>) -> Option<Rc<Vu>> {
     // SAFETY: the context is alive; what it holds is null or comes from an `Rc` that is alive.
     unsafe {
         let vu = qjs::JS_GetContextOpaque(ctx.as_raw().as_ptr()).cast::<Vu>();
@@ -96,10 +135,52 @@ fn owner(ctx: &Ctx<'_>) -> Option<Rc<Vu>> {
 
 unsafe extern "C" fn call(
     context: *mut qjs::JSContext,
-    _: qjs::JSValue,
+    this: qjs::JSValue,
     count: c_int,
     arguments: *mut qjs::JSValue,
     magic: c_int,
+) -> qjs::JSValue {
+    // SAFETY: called by QuickJS with what is alive during the call.
+    unsafe {
+        guarded(context, this, count, arguments, |ctx, _, given| {
+            answer(ctx, given, magic as usize)
+        })
+    }
+}
+
+unsafe extern "C" fn method(
+    context: *mut qjs::JSContext,
+    this: qjs::JSValue,
+    count: c_int,
+    arguments: *mut qjs::JSValue,
+    magic: c_int,
+) -> qjs::JSValue {
+    // SAFETY: as above.
+    unsafe {
+        guarded(context, this, count, arguments, |ctx, this, given| {
+            let hidden: Object<'_> = ctx.globals().get("__k6")?;
+            let name = METHODS.get(magic as usize).copied().unwrap_or_default();
+            let function: rquickjs::Function<'_> =
+                hidden.get::<_, Object<'_>>("http")?.get(name)?;
+            let mut passed = Args::new(ctx.clone(), given.len());
+            passed.this(this)?;
+            passed.push_args(given.iter().cloned())?;
+            function.call_arg(passed)
+        })
+    }
+}
+
+/// Runs `work` on what QuickJS calls with.
+///
+/// # Safety
+///
+/// The context, `this` and the arguments must be alive.
+unsafe fn guarded(
+    context: *mut qjs::JSContext,
+    this: qjs::JSValue,
+    count: c_int,
+    arguments: *mut qjs::JSValue,
+    work: impl for<'js> FnOnce(&Ctx<'js>, Value<'js>, &[Value<'js>]) -> Result<Value<'js>>,
 ) -> qjs::JSValue {
     let work = AssertUnwindSafe(|| {
         let Some(context) = NonNull::new(context) else {
@@ -107,14 +188,14 @@ unsafe extern "C" fn call(
         };
         // SAFETY: QuickJS calls with a context that is alive during the call.
         let ctx = unsafe { Ctx::from_raw(context) };
-        let given = (0..count as usize)
-            // SAFETY: QuickJS says how many arguments there are; each gets a reference of its own.
-            .map(|place| unsafe {
-                let value = *arguments.add(place);
-                Value::from_raw(ctx.clone(), qjs::JS_DupValue(context.as_ptr(), value))
-            });
+        // SAFETY: the value is alive, and gets a reference of its own.
+        let own = |value| unsafe {
+            Value::from_raw(ctx.clone(), qjs::JS_DupValue(context.as_ptr(), value))
+        };
+        // SAFETY: QuickJS says how many arguments there are.
+        let given = (0..count as usize).map(|place| own(unsafe { *arguments.add(place) }));
         let given: Vec<Value<'_>> = given.collect();
-        match answer(&ctx, &given, magic as usize) {
+        match work(&ctx, own(this), &given) {
             // SAFETY: the caller gets a reference of its own.
             Ok(value) => unsafe { qjs::JS_DupValue(context.as_ptr(), value.as_raw()) },
             Err(Error::Exception) => qjs::JS_EXCEPTION,

@@ -6,10 +6,11 @@ function read(file, given, what) {
   if (file === undefined || file === null || file.__file === undefined) throw new Error(`csv ${what}'s first argument must be a fs.File instance`);
   const options = { delimiter: ',', skipFirstLine: false, fromLine: 0, toLine: null, asObjects: false };
   for (const [key, value] of Object.entries(given ?? {})) if (value !== undefined && value !== null) options[key] = value;
-  const wrong = (reason) => new Error(`failed to interpret the provided Parser options; reason: ${reason}`);
+  const start = what === 'parse' ? 'failed to interpret the provided' : 'encountered an error while interpreting';
+  const wrong = (reason) => new Error(`${start} Parser options; reason: ${reason}`);
   const refused = (reason) => new Error(`failed to create a new parser; reason: ${reason}`);
   if ([...String(options.delimiter)].length !== 1) throw wrong('delimiter must be a single character');
-  if (options.toLine !== null && options.fromLine > options.toLine) throw wrong('fromLine must be less than or equal to toLine');
+  if (options.toLine !== null && options.fromLine > 0 && options.fromLine >= options.toLine) throw wrong('fromLine must be less than or equal to toLine');
   if (options.fromLine < 0) throw refused(`the 'fromLine' option must be greater than or equal to 0; got ${options.fromLine}`);
   if (options.asObjects && options.skipFirstLine) throw refused("the 'header' option cannot be enabled when 'skipFirstLine' is true");
   if (options.asObjects && options.fromLine > 0) throw refused("the 'header' option cannot be enabled when 'fromLine' is set to a value greater than 0");
