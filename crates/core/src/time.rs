@@ -12,6 +12,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span(pub Duration);
 
+const LONGEST: Duration = Duration::from_secs(86_400 * 3_652_500);
+
 impl Span {
     /// Returns a span of whole seconds.
     pub const fn seconds(seconds: u64) -> Self {
@@ -34,9 +36,12 @@ impl FromStr for Span {
         let duration: SignedDuration = span
             .to_duration(SpanRelativeTo::days_are_24_hours())
             .map_err(|_| problem())?;
-        Duration::try_from(duration)
-            .map(Self)
-            .map_err(|_| format!("`{text}` is negative"))
+        let duration = Duration::try_from(duration).map_err(|_| format!("`{text}` is negative"))?;
+        // Beyond it the printed form could not be read again.
+        if duration > LONGEST {
+            return Err(format!("`{text}` is longer than ten thousand years"));
+        }
+        Ok(Self(duration))
     }
 }
 
@@ -111,5 +116,9 @@ mod tests {
         assert!("10".parse::<Span>().is_err());
         assert!("-5s".parse::<Span>().unwrap_err().contains("negative"));
         assert!("soon".parse::<Span>().is_err());
+        assert!(
+            "308641975h".parse::<Span>().is_err(),
+            "printed in days, none could read it"
+        );
     }
 }
