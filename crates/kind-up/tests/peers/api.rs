@@ -355,7 +355,7 @@ fn a_large_manifest_leaves_no_memory_behind() {
     // 2.7 MB of objects with their owners; what they took on the way is given back in a moment.
     autoscaleops_testkit::wait_until("memory to be given back", SOON, || {
         it.ok("get --raw /readyz");
-        resident() < before + 30_000
+        resident() < before + 15_000
     });
 }
 
