@@ -52,7 +52,7 @@ export default function () { http.get(`${__ENV.URL}arrive`); }
 SCRIPT
 
 python3 - "$work" "$rounds" "$length" "$(cat "$work/url")" "${PARTS:-speed clock arrivals}" <<'PYTHON'
-import json, os, re, shutil, statistics, subprocess, sys, urllib.request
+import json, os, re, shutil, statistics, subprocess, sys, time, urllib.request
 work, rounds, length, url = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4].strip()
 parts = sys.argv[5].split()
 export, report = work + "/export.json", work + "/report.json"
@@ -64,14 +64,29 @@ others = [name for name in ("oha", "wrk") if shutil.which(name)]
 missing = [name for name in ("oha", "wrk") if name not in others]
 missed = []
 
+def peak_of(pid):
+    try:
+        with open(f"/proc/{pid}/status") as status:
+            return next((int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM:")), 0)
+    except OSError:
+        return 0
+
 def ended(command):
-    """Runs a generator on its core; returns its standard output and what it used."""
-    process = subprocess.Popen(["taskset", "-c", "0", *command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    text = process.stdout.read().decode()
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        sys.exit(f"{' '.join(command)}: ended with {status}")
-    return text, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+    """Runs a generator on its core; returns its standard output, its CPU seconds and its peak in MiB."""
+    with open(work + "/out", "w+b") as out:
+        process = subprocess.Popen(["taskset", "-c", "0", *command], stdout=out, stderr=subprocess.DEVNULL)
+        peak = 0
+        while True:
+            # The peak that the kernel tells at the end has this program's memory at the start in it.
+            peak = max(peak, peak_of(process.pid))
+            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+            if pid:
+                break
+            time.sleep(0.05)
+        if status:
+            sys.exit(f"{' '.join(command)}: ended with {status}")
+        out.seek(0)
+        return out.read().decode(), usage.ru_utime + usage.ru_stime, peak
 
 def run_script(engine, script, *flags):
     for path in (export, report):
