@@ -13,6 +13,9 @@ use autoscaleops_testkit::{built, command, root};
 use regex::Regex;
 use serde_json::{Map, Value, json};
 
+#[path = "published/blocks.rs"]
+mod blocks;
+
 const TOOLS: [&str; 6] = [
     "kind-up",
     "trivy-gate",
