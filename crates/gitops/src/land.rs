@@ -33,6 +33,7 @@ pub use error::LandError;
 pub use follow::follow;
 pub use identity::Identity;
 pub use local::{commit_here, path_in_checkout};
+pub use program::with_token;
 pub use transport::{TransportKind, review_branch};
 
 use prepare::Prepared;

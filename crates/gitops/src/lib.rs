@@ -20,6 +20,7 @@ mod yaml;
 pub use crate::land::{
     Change, Identity, LandError, Landed, LandedValue, Landing, Message, OnConflict, Outcome,
     Signing, Source, TransportKind, commit_here, follow, land, path_in_checkout, review_branch,
+    with_token,
 };
 pub use crate::{
     address::{Address, NewValue, Version},

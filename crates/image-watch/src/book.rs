@@ -12,10 +12,12 @@ use autoscaleops_gitops::{
 };
 
 use crate::{
+    details::{self, ImageDetails},
     poll::{self, Outcome, Request},
+    review::{Hub, Offer, Review, State},
     settings::{Image, Settings},
     target::{self, Current},
-    tip::Tip,
+    tip::{self, Tip},
 };
 
 /// The target files of one configuration.
@@ -26,6 +28,8 @@ pub struct Book {
     remote: String,
     message: Option<String>,
     review: Option<String>,
+    /// Where pull requests are opened, if we may.
+    hub: Option<Hub>,
 }
 
 #[derive(Debug)]
@@ -43,8 +47,8 @@ enum Place {
 pub struct Written {
     /// The commit of each outcome.
     pub commits: Vec<Option<String>>,
-    /// Where to open the pull request.
-    pub review_url: Option<String>,
+    /// The pull request.
+    pub review: Option<Review>,
 }
 
 impl Book {
@@ -58,6 +62,7 @@ impl Book {
         images: &[Image],
         folder: &Path,
         write: bool,
+        ca_file: Option<PathBuf>,
     ) -> anyhow::Result<Self> {
         let branch = settings.branch.as_deref();
         let is_url = |it: &str| it.contains("://") || (it.contains('@') && it.contains(':'));
@@ -88,8 +93,18 @@ impl Book {
         } else {
             None
         };
+        let address = match &place {
+            Place::Url { url, .. } => Some(url.as_str()),
+            Place::Checkout { tip, .. } => tip.address(),
+            Place::Folder(_) => None,
+        };
+        let hub = match address.filter(|_| review.is_some() && write) {
+            Some(address) => Hub::of(address, ca_file)?,
+            None => None,
+        };
         Ok(Self {
             place,
+            hub,
             branch: settings.branch.clone(),
             remote: settings.remote.clone(),
             message: settings.message.clone(),
@@ -153,7 +168,7 @@ impl Book {
     pub fn write(&self, outcomes: &mut [Outcome], images: &[Image]) -> Written {
         let mut written = Written {
             commits: vec![None; outcomes.len()],
-            review_url: None,
+            review: None,
         };
         let mut changes = Vec::new();
         let mut places = Vec::new();
@@ -182,20 +197,50 @@ impl Book {
         landing.branch.clone_from(&self.branch);
         landing.remote.clone_from(&self.remote);
         landing.review.clone_from(&self.review);
+        landing.token = tip::token();
         // Somebody else was faster: the next poll decides on what they wrote.
         landing.on_conflict = OnConflict::Skip;
         match land(&landing, &changes) {
-            Ok(landed) => note(&landed, outcomes, &places, &mut written),
-            Err(err) => {
-                let failure = err.failure();
-                for place in places {
-                    if let Some(outcome) = outcomes.get_mut(place) {
-                        outcome.result = Err(failure.clone());
-                    }
+            Ok(landed) => {
+                note(&landed, outcomes, &places, &mut written);
+                match self.offer(&landed, outcomes, &places) {
+                    Ok(None) => {}
+                    Ok(review) => written.review = review,
+                    Err(failure) => fail(outcomes, &places, &failure),
                 }
             }
+            Err(err) => fail(outcomes, &places, &err.failure()),
         }
         written
+    }
+
+    /// Opens the pull request for what is on the branch of its own.
+    fn offer(
+        &self,
+        landed: &Landed,
+        outcomes: &[Outcome],
+        places: &[usize],
+    ) -> Result<Option<Review>, Failure> {
+        let (Some(hub), Some(from)) = (&self.hub, &landed.review_branch) else {
+            return Ok(None);
+        };
+        let updates: Vec<ImageDetails> = places
+            .iter()
+            .filter_map(|it| outcomes.get(*it))
+            .map(ImageDetails::of)
+            .filter(|it| it.changed)
+            .collect();
+        if updates.is_empty() || landed.commit.is_none() {
+            return Ok(None);
+        }
+        let (title, body) = (details::title(&updates), details::letter(&updates));
+        hub.offer(&Offer {
+            from,
+            to: &landed.branch,
+            title: &title,
+            body: &body,
+        })
+        .map(Some)
     }
 
     fn change(&self, outcome: &Outcome, images: &[Image]) -> Result<Option<Change>, Failure> {
@@ -230,9 +275,20 @@ impl Book {
     }
 }
 
+fn fail(outcomes: &mut [Outcome], places: &[usize], failure: &Failure) {
+    for place in places {
+        if let Some(outcome) = outcomes.get_mut(*place) {
+            outcome.result = Err(failure.clone());
+        }
+    }
+}
+
 /// Notes in the outcomes what landing came to.
 fn note(landed: &Landed, outcomes: &mut [Outcome], places: &[usize], written: &mut Written) {
-    written.review_url.clone_from(&landed.review_url);
+    written.review = landed.review_url.clone().map(|url| Review {
+        url,
+        state: State::ToOpen,
+    });
     for (place, value) in places.iter().zip(&landed.values) {
         let Some(outcome) = outcomes.get_mut(*place) else {
             continue;

@@ -148,6 +148,9 @@ pub(crate) struct RuleArgs {
     /// Take a tag of digits alone for a version
     #[arg(long)]
     pub(crate) loose: bool,
+    /// Admit pre-releases although the constraint names none
+    #[arg(long)]
+    pub(crate) pre_releases: bool,
     /// Tag that runs now
     #[arg(long, value_name = "TAG")]
     pub(crate) current: Option<String>,

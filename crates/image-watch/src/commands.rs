@@ -88,7 +88,7 @@ impl Scene {
         } else {
             Written {
                 commits: vec![None; outcomes.len()],
-                review_url: None,
+                review: None,
             }
         };
         Ok((outcomes, written))
@@ -109,6 +109,7 @@ impl Scene {
             platform: Texts::Many(rule.platform.clone()),
             min_age: rule.min_age,
             loose: rule.loose,
+            pre_releases: rule.pre_releases,
             current: rule.current.clone(),
             ..ImageSettings::default()
         };

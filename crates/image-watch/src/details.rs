@@ -1,7 +1,9 @@
 //! What image-watch reports: one line for each image, and the whole at the end.
 
 use autoscaleops_core::{
-    Failure, Finding, Level, Report, Subject, Verdict, exit, report::ErrorInfo,
+    Failure, Finding, Level, Report, Subject, Verdict, exit,
+    report::ErrorInfo,
+    text::{printable, shorten},
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -160,6 +162,39 @@ pub fn line(outcome: &Outcome, commit: Option<&str>) -> Report<Details> {
         Err(failure) => report = report.because(error_info(failure)),
     }
     report
+}
+
+/// Returns the title of a pull request for updates: the same updates have the same.
+pub fn title(updates: &[ImageDetails]) -> String {
+    let parts: Vec<String> = updates
+        .iter()
+        .map(|it| {
+            let candidate = it.candidate.as_deref().unwrap_or_default();
+            format!("{} {candidate}", it.name)
+        })
+        .collect();
+    shorten(&format!("Update {}", parts.join(", ")), 200)
+}
+
+/// Returns what a reviewer should know about updates, Markdown.
+pub fn letter(updates: &[ImageDetails]) -> String {
+    let cell = |text: &str| printable(text).replace('|', "\\|").replace('`', "'");
+    let mut text = "| image | file | from | to |\n| --- | --- | --- | --- |\n".to_owned();
+    for it in updates {
+        let file = it.target.as_ref().map_or("", |it| it.file.as_str());
+        let cells = [
+            it.image.as_str(),
+            file,
+            it.current.as_deref().unwrap_or_default(),
+            it.candidate.as_deref().unwrap_or_default(),
+        ];
+        let cells: Vec<String> = cells.iter().map(|it| format!("`{}`", cell(it))).collect();
+        text.push_str(&format!("| {} |\n", cells.join(" | ")));
+    }
+    text.push_str(
+        "\nTo stay on what is there, close this. To stay on it for later releases too, add `# image-watch: hold` to the line of the tag.\n",
+    );
+    text
 }
 
 /// Returns the whole of a poll: as bad as its worst image.

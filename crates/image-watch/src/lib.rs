@@ -22,6 +22,7 @@ pub mod monitor;
 pub mod platform;
 pub mod poll;
 pub mod registry;
+pub mod review;
 pub mod rule;
 pub mod settings;
 pub mod strategy;

@@ -293,7 +293,7 @@ fn settled(
                 tag,
                 digest: pinned,
             };
-            let hold = held(request, now);
+            let hold = held(request, now).map(|it| format!("`{candidate}` is {it}"));
             Settled {
                 is_update: hold.is_none(),
                 is_decided: true,

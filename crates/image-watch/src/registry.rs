@@ -104,6 +104,12 @@ impl RegistryError {
             Self::RateLimited { .. } => {
                 failure.hint("log in for a higher limit, or poll less often (`interval`)")
             }
+            Self::Transport(text) if text.contains("UnknownIssuer") => failure.hint(format!(
+                "where {host} has a certificate of an authority of your own, name that with `--ca-file` or `registries[].ca_file`"
+            )),
+            Self::Transport(text) if text.contains("lookup") => {
+                failure.hint(format!("is `{host}` spelt right, and its name known here?"))
+            }
             Self::Budget(_) => failure.hint("raise `max_requests`, or drop tags with `allow`"),
             _ => failure,
         }

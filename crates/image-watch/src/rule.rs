@@ -41,6 +41,8 @@ pub struct RuleText<'a> {
     pub platforms: Vec<&'a str>,
     /// Takes a tag of digits alone for a version.
     pub loose: bool,
+    /// Admits pre-releases although the constraint names none.
+    pub pre_releases: bool,
     /// How long an image must have existed.
     pub min_age: Duration,
     /// Lets a tag replace one that sorts after it.
@@ -131,8 +133,13 @@ impl Rule {
         let mut only = None;
         match (strategy, written) {
             (Strategy::Semver, written) => {
-                let parsed = Constraint::parse(written.unwrap_or("*"));
-                constraint = Some(parsed.map_err(|err| error("constraint", err.to_string()))?);
+                let parsed = Constraint::parse(written.unwrap_or("*"))
+                    .map_err(|err| error("constraint", err.to_string()))?;
+                constraint = Some(if text.pre_releases {
+                    parsed.with_pre_releases()
+                } else {
+                    parsed
+                });
             }
             (Strategy::Digest, Some(tag)) => {
                 tag.parse::<autoscaleops_core::image::Tag>()
@@ -148,6 +155,10 @@ impl Rule {
                 return Err(error("constraint", problem));
             }
             _ => {}
+        }
+        if text.pre_releases && strategy != Strategy::Semver {
+            let problem = format!("the strategy `{strategy}` knows no pre-releases");
+            return Err(error("pre_releases", problem));
         }
         let allow = match text.allow {
             None | Some("") => Allow::Any,
@@ -348,9 +359,15 @@ impl Rule {
             return Ok(key);
         }
         let reason = if !version.pre.is_empty() && !constraint.admits_pre() {
-            format!("is a pre-release, and `{}` names none", constraint.as_str())
+            format!(
+                "is a pre-release, and `{}` names none (`pre_releases: true` admits them)",
+                constraint.as_str()
+            )
         } else {
-            format!("`{}` does not admit it", constraint.as_str())
+            match constraint.refusing(version) {
+                None => format!("`{}` does not admit it", constraint.as_str()),
+                Some(one) => format!("`{one}` of `{}` does not admit it", constraint.as_str()),
+            }
         };
         Err(Dropped::by("constraint", reason))
     }

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use autoscaleops_core::{
     Failure,
     process::{Output, ProcessError, Run},
+    secret::Secret,
 };
+use autoscaleops_gitops::with_token;
 use tempfile::TempDir;
 
 use crate::target;
@@ -17,6 +19,9 @@ pub struct Tip {
     folder: PathBuf,
     remote: String,
     branch: Option<String>,
+    /// Where the remote is, once that is known, for the token.
+    address: Option<String>,
+    token: Option<Secret>,
     /// A repository without a checkout lives as long as this.
     temporary: Option<TempDir>,
 }
@@ -28,12 +33,23 @@ pub struct Commit(String);
 impl Tip {
     /// Returns a reader for the remote of a checkout.
     pub fn of_checkout(folder: &Path, remote: &str, branch: Option<&str>) -> Self {
-        Self {
+        let mut this = Self {
             folder: folder.to_owned(),
             remote: remote.to_owned(),
             branch: branch.map(str::to_owned),
+            address: None,
+            token: token(),
             temporary: None,
-        }
+        };
+        // What is wrong with it is told when it is asked.
+        let address = this.git(&["remote", "get-url", remote]).ok();
+        this.address = address.map(|it| it.text()).filter(|it| !it.is_empty());
+        this
+    }
+
+    /// Returns the address of the remote, as far as Git knows one.
+    pub fn address(&self) -> Option<&str> {
+        self.address.as_deref()
     }
 
     /// Returns a reader for an address, without a checkout.
@@ -47,6 +63,8 @@ impl Tip {
             folder: temporary.path().to_owned(),
             remote: "origin".to_owned(),
             branch: branch.map(str::to_owned),
+            address: Some(url.to_owned()),
+            token: token(),
             temporary: Some(temporary),
         };
         this.git(&["init", "--quiet", "--bare", "."])?;
@@ -120,7 +138,12 @@ impl Tip {
     }
 
     fn git(&self, arguments: &[&str]) -> anyhow::Result<Output> {
-        let outcome = Run::new("git")
+        let run = Run::new("git");
+        let run = match (&self.token, &self.address) {
+            (Some(token), Some(address)) => with_token(run, address, token),
+            _ => run,
+        };
+        let outcome = run
             .args(["-c", "core.hooksPath=/dev/null", "-c", "gc.auto=0"])
             .args(arguments)
             .env("GIT_TERMINAL_PROMPT", "0")
@@ -138,6 +161,11 @@ impl Tip {
             other => other.into_unavailable("install git 2.30 or newer"),
         })
     }
+}
+
+/// Returns the token for a repository over HTTPS that no credential helper knows, as tag-bump takes it.
+pub fn token() -> Option<Secret> {
+    Secret::from_env("AUTOSCALEOPS_GIT_TOKEN")
 }
 
 #[cfg(test)]

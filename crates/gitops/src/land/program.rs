@@ -69,25 +69,8 @@ impl Program {
         if !self.has_ssh_command() {
             run = run.env("GIT_SSH_COMMAND", "ssh -o BatchMode=yes");
         }
-        if let (Some(token), Some(address)) = (&self.token, self.address())
-            && let Some(scope) = token_scope(&address)
-        {
-            let pair = format!("x-access-token:{}", token.expose());
-            let header = Secret::new(format!(
-                "Authorization: Basic {}",
-                base64::engine::general_purpose::STANDARD.encode(pair)
-            ));
-            let count: usize = config::env("GIT_CONFIG_COUNT")
-                .and_then(|it| it.parse().ok())
-                .unwrap_or(0);
-            let key = format!("http.{scope}.extraHeader");
-            // An empty one takes back those before it: of two authorizations servers take neither.
-            run = run
-                .env("GIT_CONFIG_COUNT", (count + 2).to_string())
-                .env(format!("GIT_CONFIG_KEY_{count}"), &key)
-                .env(format!("GIT_CONFIG_VALUE_{count}"), "")
-                .env(format!("GIT_CONFIG_KEY_{}", count + 1), &key)
-                .env_secret(format!("GIT_CONFIG_VALUE_{}", count + 1), &header);
+        if let (Some(token), Some(address)) = (&self.token, self.address()) {
+            run = with_token(run, &address, token);
         }
         run
     }
@@ -297,6 +280,29 @@ fn carried(err: &ProcessError) -> TransportError {
         err if err.is_missing() => TransportError::NeedsGit("there is no `git` program".to_owned()),
         err => TransportError::Failed(redacted(&err.to_string())),
     }
+}
+
+/// Lets Git use a token for the host of `address`, where nobody can read along. It stands in no
+/// argument and no file.
+pub fn with_token(run: Run, address: &str, token: &Secret) -> Run {
+    let Some(scope) = token_scope(address) else {
+        return run;
+    };
+    let pair = format!("x-access-token:{}", token.expose());
+    let header = Secret::new(format!(
+        "Authorization: Basic {}",
+        base64::engine::general_purpose::STANDARD.encode(pair)
+    ));
+    let count: usize = config::env("GIT_CONFIG_COUNT")
+        .and_then(|it| it.parse().ok())
+        .unwrap_or(0);
+    let key = format!("http.{scope}.extraHeader");
+    // An empty one takes back those before it: of two authorizations servers take neither.
+    run.env("GIT_CONFIG_COUNT", (count + 2).to_string())
+        .env(format!("GIT_CONFIG_KEY_{count}"), &key)
+        .env(format!("GIT_CONFIG_VALUE_{count}"), "")
+        .env(format!("GIT_CONFIG_KEY_{}", count + 1), &key)
+        .env_secret(format!("GIT_CONFIG_VALUE_{}", count + 1), &header)
 }
 
 /// A token goes to the host that it is for, encrypted or to ourselves.

@@ -105,6 +105,10 @@ fn one(image: &ImageSettings, notes: &mut Vec<String>) -> Option<Value> {
         ),
         (image.after.is_some(), "Image Updater knows no `after`"),
         (
+            image.pre_releases,
+            "Image Updater knows no `pre_releases`; a constraint such as `^1.2-0` admits them",
+        ),
+        (
             image.pin == Some(Pin::Both) && image.strategy != "digest",
             "Image Updater cannot write tag and digest",
         ),

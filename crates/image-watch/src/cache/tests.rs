@@ -48,7 +48,7 @@ fn a_tag_that_moved_stays_young_after_it_is_saved() {
         cache.keep_record("sha256:a".to_owned(), Record::Artifact);
     });
     turn(&store, |cache| {
-        cache.keep_tag("a", Some("sha256:b"), Some(at(9)))
+        cache.keep_tag("a", Some("sha256:b"), Some(at(9)));
     });
     let seen = turn(&store, |cache| cache.tag("a").unwrap().first_seen);
     assert_eq!(seen, Some(at(9)));
@@ -115,7 +115,7 @@ fn an_unchanged_poll_writes_nothing() {
     turn(&store, |_| ());
     assert!(!folder.path().join("h").exists());
     turn(&store, |cache| {
-        cache.keep_tag("a", Some("sha256:a"), Some(at(1)))
+        cache.keep_tag("a", Some("sha256:a"), Some(at(1)));
     });
     turn(&store, |cache| {
         cache.keep_tag("a", Some("sha256:a"), Some(at(2)));

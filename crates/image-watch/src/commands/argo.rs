@@ -98,7 +98,7 @@ pub(crate) fn rehearse(
         pr: false,
         ..settings.clone()
     };
-    let book = Book::open(&local, &images, &resolved.folder(), false)?;
+    let book = Book::open(&local, &images, &resolved.folder(), false, None)?;
     let mut currents = book.read(&images)?;
     for (image, current) in images.iter().zip(&mut currents) {
         // A file or a key that is missing is created there, silently; here it is said.
@@ -129,7 +129,7 @@ pub(crate) fn rehearse(
     outcomes.extend(failed.into_iter().map(|it| it.1));
     let written = Written {
         commits: vec![None; outcomes.len()],
-        review_url: None,
+        review: None,
     };
     check::answer(&outcomes, &written, console)
 }

@@ -1,6 +1,6 @@
 //! `check`: one poll.
 
-use autoscaleops_core::{Console, Report, console::Look};
+use autoscaleops_core::{Console, Format, Report, console::Look};
 
 use crate::{
     book::{Book, Written},
@@ -8,6 +8,7 @@ use crate::{
     commands::Scene,
     details::{self, Details},
     poll::Outcome,
+    review::{Review, State},
 };
 
 /// Polls once, and answers a line for each image.
@@ -23,6 +24,7 @@ pub(crate) fn run(
         &scene.images,
         &scene.folder,
         args.write.write,
+        cli.http.ca_file.clone(),
     )?;
     let progress = console.spinner("asking registries");
     let cycle = scene.cycle(&book, &selected, args.write.write);
@@ -40,18 +42,33 @@ pub(crate) fn answer(
     for (outcome, commit) in outcomes.iter().zip(&written.commits) {
         console.emit::<Cli>(&mut details::line(outcome, commit.as_deref()))?;
     }
-    if let Some(url) = &written.review_url {
-        console.note(&format!("open the pull request: {url}"));
+    if let Some(review) = &written.review {
+        console.note(&told(review));
+    }
+    if outcomes.len() > 1 && console.format() == Format::Human {
+        console.note(&details::whole(outcomes, &written.commits).summary);
     }
     let mut whole = match (outcomes, written.commits.as_slice()) {
         // One image: what it says is the whole answer, outputs for the CI included.
         ([outcome], [commit]) => details::line(outcome, commit.as_deref()),
         _ => details::whole(outcomes, &written.commits),
     };
-    if let Some(url) = &written.review_url {
-        whole = whole.output("pr_url", url.as_str());
+    if let Some(review) = &written.review {
+        whole = whole.output("pr_url", review.url.as_str());
     }
     Ok(whole.emitted())
+}
+
+/// Returns the sentence about a pull request.
+pub(crate) fn told(review: &Review) -> String {
+    let url = &review.url;
+    match review.state {
+        State::ToOpen => format!("open the pull request: {url}"),
+        State::Open => format!("the pull request is open: {url}"),
+        State::Closed => {
+            format!("somebody has closed the pull request for this; it stays closed: {url}")
+        }
+    }
 }
 
 /// Returns the line about an image as people read it.

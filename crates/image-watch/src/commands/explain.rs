@@ -1,6 +1,6 @@
 //! `tags` and `explain`: how tags stand, and why.
 
-use autoscaleops_core::{Console, Failure, Report, Subject, Verdict, console::Look};
+use autoscaleops_core::{Console, Failure, Report, Subject, Verdict, console::Look, text};
 
 use crate::{
     book::Book,
@@ -12,6 +12,9 @@ use crate::{
     settings::Image,
 };
 
+/// Names longer than this do not widen the column of names.
+const WIDTH: usize = 36;
+
 struct Seen {
     image: Image,
     outcome: Outcome,
@@ -21,7 +24,7 @@ fn look(cli: &Cli, name: &str, rule: &RuleArgs, console: &Console) -> anyhow::Re
     let mut scene = Scene::of(cli)?;
     let image = scene.image(name, rule)?;
     let names: Vec<Image> = scene.images.clone();
-    let book = Book::open(&scene.settings, &scene.images, &scene.folder, false)?;
+    let book = Book::open(&scene.settings, &scene.images, &scene.folder, false, None)?;
     let mut current = book.read(std::slice::from_ref(&image))?;
     let after = match image
         .after
@@ -100,9 +103,14 @@ pub(crate) fn explain(
     let settled = look.outcome.result.clone()?;
     let row = settled.verdicts.iter().find(|it| it.tag == args.tag);
     let steps = steps(&look.image, &args.tag, row, &settled);
-    let summary = match row {
-        None => format!("{} has no tag `{}`", look.image.image.name(), args.tag),
-        Some(row) => format!("`{}`: {}", row.tag, row.reason),
+    let summary = match (row, steps.iter().rev().find(|it| !it.passed)) {
+        (None, _) => format!(
+            "{} has no tag `{}`",
+            look.image.image.name(),
+            text::printable(&args.tag)
+        ),
+        (Some(row), Some(decisive)) => format!("`{}`: {}", row.tag, decisive.reason),
+        (Some(row), None) => format!("`{}`: {}", row.tag, row.reason),
     };
     let details = Details {
         tags: row.cloned().into_iter().collect(),
@@ -128,9 +136,14 @@ fn steps(image: &Image, tag: &str, row: Option<&TagVerdict>, settled: &Settled) 
     if !step(
         "exists",
         row.is_some(),
-        match row {
-            Some(_) => "the registry lists it".to_owned(),
-            None => "the registry does not list it".to_owned(),
+        if row.is_some() {
+            "the registry lists it".to_owned()
+        } else {
+            let known = settled.verdicts.iter().map(|it| it.tag.as_str());
+            match text::nearest(tag, known) {
+                Some(nearest) => format!("the registry does not list it; there is `{nearest}`"),
+                None => "the registry does not list it".to_owned(),
+            }
         },
     ) {
         return steps;
@@ -143,17 +156,22 @@ fn steps(image: &Image, tag: &str, row: Option<&TagVerdict>, settled: &Settled) 
         }
     }
     let Some(row) = row else { return steps };
+    let chosen = settled
+        .verdicts
+        .iter()
+        .find(|it| it.standing == Standing::Chosen);
     let passed = matches!(row.standing, Standing::Chosen | Standing::Current);
-    step(row.filter, passed, row.reason.clone().into_owned());
-    if !passed && row.filter == "order" {
-        let chosen = settled
-            .verdicts
-            .iter()
-            .find(|it| matches!(it.standing, Standing::Chosen));
-        if let Some(chosen) = chosen {
-            step("chosen", false, format!("`{}` is", chosen.tag));
+    let reason = match chosen {
+        Some(chosen) if row.standing != Standing::Chosen && row.filter == "order" => {
+            format!("`{}` comes after it", chosen.tag)
         }
-    }
+        _ => row.reason.clone().into_owned(),
+    };
+    step(
+        row.filter,
+        passed && chosen.is_none_or(|it| it.tag == row.tag),
+        reason,
+    );
     if row.standing == Standing::Chosen && !settled.is_update {
         step(settled.reason, false, settled.why.clone());
     }
@@ -183,23 +201,22 @@ pub(crate) fn render(report: &Report<Details>, look: &Look) -> Option<String> {
     if report.details.tags.is_empty() {
         return None;
     }
-    let width = report
-        .details
-        .tags
-        .iter()
-        .map(|it| it.tag.chars().count())
-        .max()
-        .unwrap_or(0);
+    // One very long name, such as a signature's, is no reason to push all others apart.
+    let lengths = report.details.tags.iter().map(|it| it.tag.chars().count());
+    let width = lengths.filter(|it| *it <= WIDTH).max().unwrap_or(WIDTH);
     let mut text = String::new();
     for row in &report.details.tags {
         let created = row
             .created
             .map_or_else(String::new, |it| format!("{it:.0}  "));
+        let filter = match row.filter {
+            "order" => String::new(),
+            filter => format!("{filter}: "),
+        };
         let line = format!(
-            "{:<width$}  {:<8}  {created}{}: {}",
+            "{:<width$}  {:<8}  {created}{filter}{}",
             row.tag,
             standing(row.standing),
-            row.filter,
             row.reason
         );
         let line = match row.standing {

@@ -10,7 +10,7 @@ use autoscaleops_core::{Console, Failure, Report, Verdict, failure, retry::rando
 use crate::{
     book::{Book, Written},
     cli::{Cli, RunArgs},
-    commands::Scene,
+    commands::{Scene, check},
     details::{self, Details},
     monitor::Monitor,
     poll::Outcome,
@@ -29,6 +29,7 @@ pub(crate) fn run(
         &scene.images,
         &scene.folder,
         args.write.write,
+        cli.http.ca_file.clone(),
     )?;
     let interval = scene.settings.interval.0;
     // A poll may take as long as a wait that a registry asked for.
@@ -101,8 +102,8 @@ fn tell(
             console.emit::<Cli>(&mut line)?;
         }
     }
-    if let Some(url) = &written.review_url {
-        console.note(&format!("open the pull request: {url}"));
+    if let Some(review) = &written.review {
+        console.note(&check::told(review));
     }
     Ok(())
 }
@@ -110,7 +111,7 @@ fn tell(
 fn nothing(count: usize) -> Written {
     Written {
         commits: vec![None; count],
-        review_url: None,
+        review: None,
     }
 }
 

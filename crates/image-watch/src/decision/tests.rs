@@ -561,3 +561,121 @@ fn fluxs_rows_of_latest_versions_hold() {
         assert_eq!(asked.tag().as_deref(), expected, "{strategy} {tags:?}");
     }
 }
+
+/// Keel's policies in our words: what may follow `current`, and by which pre-releases.
+fn as_keel<'a>(
+    policy: &str,
+    current: &'a str,
+    matches_pre: bool,
+    constraint: &'a str,
+) -> RuleText<'a> {
+    let pre = current.split_once('-').map(|it| it.1);
+    RuleText {
+        constraint: Some(constraint),
+        pre_releases: true,
+        allow: match pre {
+            _ if !matches_pre || policy == "all" => None,
+            None => Some("^[^-]*$"),
+            Some("xx") => Some("-xx$"),
+            Some(_) => Some("-metadata$"),
+        },
+        ..RuleText::default()
+    }
+}
+
+#[test]
+fn keels_rows_of_policies_hold() {
+    for (policy, matches_pre, current, new, constraint, expected) in [
+        ("all", false, "1.4.5", "1.4.3", "*", false),
+        ("all", false, "1.4.5", "1.4.6", "*", true),
+        ("all", false, "1.4.5", "1.4.5", "*", false),
+        ("all", false, "1.4", "1.5", "*", true),
+        ("major", false, "1.4.5", "1.5.5", "*", true),
+        ("major", false, "1.4.5", "2.4.5", "*", true),
+        ("patch", false, "1.4.5", "1.4.6", "~1.4", true),
+        ("patch", false, "1.4", "1.4.6", "~1.4", true),
+        ("patch", false, "1.4", "1.5.6", "~1.4", false),
+        ("patch", false, "1.4.5", "1.4.4", "~1.4", false),
+        ("patch", false, "1.4", "1.5", "~1.4", false),
+        ("patch", false, "1.4.5", "2.4.6", "~1.4", false),
+        ("patch", false, "1.4.5", "1.4.5", "~1.4", false),
+        ("minor", false, "1.4.5", "1.5.5", "^1", true),
+        ("minor", false, "1.4", "1.5", "^1", true),
+        ("minor", false, "1.4.5", "1.4.6", "^1", true),
+        ("minor", true, "1.4.5", "1.4.5-xx", "^1", false),
+        ("minor", true, "v1.0.0", "v1.0.1-metadata", "^1", false),
+        (
+            "minor",
+            true,
+            "v1.0.0-metadata",
+            "v1.0.1-metadata",
+            "^1-0",
+            true,
+        ),
+        ("minor", true, "1.4.5-xx", "1.4.6-xx", "^1", true),
+        ("minor", true, "1.4.5-xx", "1.4.6-yy", "^1", false),
+        ("all", false, "1.4.5", "3050", "*", false),
+        ("all", false, "1.4.5-xx", "1.4.5-yy", "*", true),
+        ("patch", false, "1.4.5-xx", "1.4.5-yy", "~1.4", true),
+        // Its `force` with versions: no way back.
+        ("all", false, "7.9.1-1-ubi8", "8.0.0", "*", true),
+        ("all", false, "7.9.1-1-ubi8", "3.0.0", "*", false),
+        ("all", false, "8.1.0", "8.0.0", "*", false),
+        ("all", false, "1.2.3-4", "1.2.3-3", "*", false),
+        ("all", false, "1.2.3-3", "1.2.3-4", "*", true),
+        ("all", false, "7.9.1-1-ubi8", "7.9.1", "*", true),
+    ] {
+        let tags = if current == new {
+            vec![current]
+        } else {
+            vec![current, new]
+        };
+        let mut asked = Asked::new(&tags);
+        asked.rule = as_keel(policy, current, matches_pre, constraint);
+        asked.current = Some(current);
+        let found = asked.tag();
+        let expected = expected.then_some(new);
+        assert_eq!(found.as_deref(), expected, "{policy} {current} {new}");
+    }
+}
+
+#[test]
+fn keels_rows_of_globs_and_orders_hold() {
+    // The last one of the tags that a pattern names; a pattern with `*` is `allow` here.
+    for (allow, current, new, expected) in [
+        ("^latest$", "latest", "latest", false),
+        ("^latest$", "latest", "earliest", false),
+        ("^lat", "latest", "latest", false),
+        (r"^latest\.", "latest.20241321", "latest.20251321", true),
+        (r"^latest\.", "latest.20251321", "latest.20241321", false),
+    ] {
+        let tags = if current == new {
+            vec![current]
+        } else {
+            vec![current, new]
+        };
+        let mut asked = Asked::new(&tags);
+        asked.rule.strategy = "alphabetical";
+        asked.rule.allow = Some(allow);
+        asked.current = Some(current);
+        assert_eq!(asked.tag().is_some(), expected, "{allow} {current} {new}");
+    }
+    for (tags, expected) in [
+        (
+            &["3.0.0", "3.0.1", "7.9.1-1-ubi8", "8.0.0", "latest", "8.3.1"][..],
+            &["latest", "3.0.0", "3.0.1", "7.9.1-1-ubi8", "8.0.0", "8.3.1"][..],
+        ),
+        (&["1.3", "2.5", "2.7", "3.8"], &["1.3", "2.5", "2.7", "3.8"]),
+        (
+            &["v1.0.0", "v1.2.0", "v1.1.0"],
+            &["v1.0.0", "v1.1.0", "v1.2.0"],
+        ),
+        (&[], &[]),
+    ] {
+        let mut asked = Asked::new(tags);
+        asked.rule.pre_releases = true;
+        let decision = asked.of(&mut world(tags)).unwrap();
+        let order: Vec<&str> = decision.verdicts.iter().map(|it| it.tag.as_str()).collect();
+        assert_eq!(order, expected);
+    }
+}

@@ -17,6 +17,8 @@ pub struct ConstraintError(String);
 pub struct Constraint {
     text: String,
     groups: Vec<Group>,
+    /// Admits pre-releases whether or not a comparator names one.
+    with_pre: bool,
 }
 
 /// Comparators that must all hold.
@@ -29,6 +31,7 @@ struct Group {
 
 #[derive(Clone, Debug)]
 struct Comparator {
+    text: String,
     operator: Operator,
     version: Version,
     open: Open,
@@ -101,20 +104,40 @@ impl Constraint {
         Ok(Self {
             text: text.to_owned(),
             groups,
+            with_pre: false,
         })
+    }
+
+    /// Returns the same constraint, which admits pre-releases as it does releases
+    /// (`IncludePrerelease` of the library).
+    #[must_use]
+    pub fn with_pre_releases(mut self) -> Self {
+        self.with_pre = true;
+        self
     }
 
     /// Returns whether `version` satisfies the constraint.
     pub fn admits(&self, version: &Version) -> bool {
         self.groups.iter().any(|group| {
-            (group.admits_pre || version.pre.is_empty())
+            (self.with_pre || group.admits_pre || version.pre.is_empty())
                 && group.comparators.iter().all(|it| it.admits(version))
         })
     }
 
+    /// Returns the comparator that does not admit `version`, where it is one of several that must
+    /// all hold.
+    pub fn refusing(&self, version: &Version) -> Option<&str> {
+        let [group] = self.groups.as_slice() else {
+            return None;
+        };
+        let mut comparators = group.comparators.iter();
+        let refusing = comparators.find(|it| !it.admits(version))?;
+        (group.comparators.len() > 1).then_some(refusing.text.as_str())
+    }
+
     /// Returns whether some group admits pre-releases.
     pub fn admits_pre(&self) -> bool {
-        self.groups.iter().any(|group| group.admits_pre)
+        self.with_pre || self.groups.iter().any(|group| group.admits_pre)
     }
 
     /// Returns whether the constraint names nothing but whole major versions, as `2024` does.
@@ -187,6 +210,7 @@ impl Comparator {
             (Open::Nothing, part(2).unwrap_or_default().to_owned())
         };
         Some(Self {
+            text: found[0].trim().to_owned(),
             operator,
             version: Version::parse(&text)?,
             open,
@@ -306,6 +330,7 @@ mod tests {
     #[derive(serde::Deserialize)]
     struct Tables {
         satisfied: Vec<(String, String, bool)>,
+        satisfied_with_pre_releases: Vec<(String, String, bool)>,
         parses: Vec<(String, bool)>,
         order: Vec<(String, String, i8)>,
     }
@@ -314,9 +339,15 @@ mod tests {
     fn the_librarys_own_tables_hold() {
         let text = include_str!("../../tests/fixtures/masterminds.json");
         let tables: Tables = serde_json::from_str(text).unwrap();
-        assert!(tables.satisfied.len() >= 237 && tables.parses.len() > 40);
+        assert!(tables.satisfied.len() >= 248 && tables.parses.len() > 40);
+        assert!(tables.satisfied_with_pre_releases.len() >= 156);
         for (text, version, expected) in &tables.satisfied {
             let constraint = Constraint::parse(text).unwrap();
+            let parsed = Version::parse(version).unwrap();
+            assert_eq!(constraint.admits(&parsed), *expected, "{text} {version}");
+        }
+        for (text, version, expected) in &tables.satisfied_with_pre_releases {
+            let constraint = Constraint::parse(text).unwrap().with_pre_releases();
             let parsed = Version::parse(version).unwrap();
             assert_eq!(constraint.admits(&parsed), *expected, "{text} {version}");
         }

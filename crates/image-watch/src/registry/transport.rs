@@ -297,7 +297,14 @@ fn encrypted_target(call: &Call<'_>, response: &Response) -> Option<Url> {
 
 fn unsent(err: reqwest::Error) -> Retry<Refused> {
     let is_final = err.is_builder() || err.is_redirect();
-    let error = Refused::For(RegistryError::Transport(chain(&err.without_url())));
+    let is_late = err.is_timeout();
+    let error = err.without_url();
+    let text = match (is_late, error.is_connect()) {
+        (true, _) => "no answer in time".to_owned(),
+        (false, true) => format!("cannot connect: {}", deepest(&error)),
+        (false, false) => chain(&error),
+    };
+    let error = Refused::For(RegistryError::Transport(text));
     if is_final {
         Retry::Never(error)
     } else {
@@ -334,6 +341,15 @@ fn body(
             return Err(Retry::Soon(RegistryError::Transport(text)));
         }
     }
+}
+
+/// Returns the cause beneath all others, which is the one that tells something.
+fn deepest(error: &dyn std::error::Error) -> String {
+    let mut deepest = error;
+    while let Some(cause) = deepest.source() {
+        deepest = cause;
+    }
+    printable(&deepest.to_string())
 }
 
 /// Returns an error with its causes in one line.

@@ -226,6 +226,46 @@ fn a_pre_release_says_why_it_is_dropped() {
 }
 
 #[test]
+fn pre_releases_are_admitted_where_that_is_said() {
+    for (constraint, tag, expected) in [
+        (None, "2.3.0-rc.1", true),
+        (Some("^2.0"), "2.3.0-rc.1", true),
+        (Some("^2.0"), "3.0.0-rc.1", false),
+        // It comes before 2.0.0.
+        (Some("^2.0"), "2.0.0-rc.1", false),
+    ] {
+        let rule = rule(|it| {
+            it.constraint = constraint;
+            it.pre_releases = true;
+        });
+        assert_eq!(rule.screen(tag).is_ok(), expected, "{constraint:?} {tag}");
+    }
+    let error = problem(|it| {
+        it.strategy = "alphabetical";
+        it.pre_releases = true;
+    });
+    assert_eq!(error.field, "pre_releases");
+}
+
+#[test]
+fn of_several_comparators_the_one_that_refuses_is_named() {
+    for (constraint, tag, expected) in [
+        (
+            ">=1.1, <2, !=1.2.3",
+            "1.2.3",
+            "`!=1.2.3` of `>=1.1, <2, !=1.2.3` does not admit it",
+        ),
+        (">1.1 <3", "4.3.2", "`<3` of `>1.1 <3` does not admit it"),
+        ("1.1 - 3", "4.3.2", "`<= 3` of `1.1 - 3` does not admit it"),
+        ("^1.1", "4.3.2", "`^1.1` does not admit it"),
+        ("^1 || ^2", "4.3.2", "`^1 || ^2` does not admit it"),
+    ] {
+        let dropped = rule(|it| it.constraint = Some(constraint)).screen(tag);
+        assert_eq!(dropped.unwrap_err().reason, expected);
+    }
+}
+
+#[test]
 fn a_platform_that_is_none_matches_nothing_there_and_is_refused_here() {
     let theirs = rule(|it| {
         it.platforms = vec!["linux-amd64"];

@@ -11,4 +11,5 @@ mod support;
 
 mod migrate;
 mod polls;
+mod reviews;
 mod writes;

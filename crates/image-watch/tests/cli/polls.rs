@@ -116,19 +116,92 @@ fn every_tag_says_why_it_is_not_the_one() {
     snapbox::assert_data_eq!(
         said.stdout,
         str![[r#"
-2.0.0-rc1  dropped   constraint: is a pre-release, and `^1.0` names none
+2.0.0-rc1  dropped   constraint: is a pre-release, and `^1.0` names none (`pre_releases: true` admits them)
 20240101   dropped   version: `20240101` has no dot: it may be a date or a commit (`loose: true` takes it)
 foo        dropped   ignore: matches `foo`
-1.2.3      current   order: another one comes after it
-1.3.0      chosen    order: is the last one of the order
+1.2.3      current   another one comes after it
+1.3.0      chosen    is the last one of the order
 shop: `1.3.0` comes after `1.2.3`
 
 "#]]
     );
-    let said = folder.run(&["explain", &image, "9.9.9"]);
+    for (tag, expected) in [
+        (
+            "9.9.9-rc99-long",
+            "no  exists      the registry does not list it\n",
+        ),
+        ("1.3.1", "the registry does not list it; there is `1.3.0`"),
+        // The first line is what decides.
+        ("1.2.3", "`1.2.3`: `1.3.0` comes after it\n"),
+        ("1.3.0", "`1.3.0`: is the last one of the order\n"),
+        ("foo", "`foo`: `foo` is not a semantic version\n"),
+    ] {
+        let said = folder.run(&["explain", &image, tag]);
+        assert!(said.stdout.contains(expected), "{tag}: {said:?}");
+    }
+}
+
+#[test]
+fn a_long_name_does_not_push_the_others_apart() {
+    let signature = format!("sha256-{}.sig", "a".repeat(64));
+    let registry = registry(&["1.0.0", &signature]);
+    let folder = Folder::new("image-watch: {}\n");
+    let said = folder.run(&["tags", &format!("{}/acme/shop", registry.address())]);
+    assert!(
+        said.stdout.contains("\n1.0.0  chosen    is the last"),
+        "{said:?}"
+    );
+}
+
+/// A process that is killed at any moment leaves a cache that the next one can use.
+#[test]
+fn a_poll_that_is_killed_leaves_a_cache_that_serves() {
+    let tags: Vec<String> = (0..40).map(|it| format!("b{it:02}")).collect();
+    let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
+    let registry = registry(&tags);
+    let folder = Folder::new(&one_image(
+        &registry,
+        "",
+        "strategy: newest-build\ncurrent: b39",
+    ));
+    for wait in 0..12_u64 {
+        // Half of them begin cold, so that the kill may meet the first writing too.
+        if wait % 2 == 0 {
+            drop(std::fs::remove_dir_all(folder.cache()));
+        }
+        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_image-watch"))
+            .current_dir(folder.path())
+            .env("XDG_CACHE_HOME", folder.cache())
+            .args(["check", "--quiet"])
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(wait * 9));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(folder.answer().2, "up_to_date", "killed after {wait}");
+    }
+    // Several at one time, all of them cold.
+    drop(std::fs::remove_dir_all(folder.cache()));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| assert_eq!(folder.answer().2, "up_to_date"));
+        }
+    });
+    registry.take_log();
+    assert_eq!(folder.answer().2, "up_to_date");
+    assert_eq!(registry.take_log(), ["GET /v2/acme/shop/tags/list?n=1000"]);
+}
+
+#[test]
+fn who_cannot_be_reached_is_told_in_a_few_words() {
+    let folder =
+        Folder::new("image-watch: {retries: 0, images: [{image: '127.0.0.1:1/acme/shop'}]}\n");
+    let said = folder.run(&["check"]);
+    assert_eq!(said.code, 3);
     assert!(
         said.stdout
-            .contains("no  exists      the registry does not list it"),
+            .contains("cannot read 127.0.0.1:1/acme/shop: cannot connect: Connection refused"),
         "{said:?}"
     );
 }

@@ -10,9 +10,9 @@ use std::{
 
 use crate::support::{Folder, at, commits, one_image, registry, text};
 
-const VALUES: &str =
+pub(crate) const VALUES: &str =
     "# Values.\nimage:\n  tag: \"1.0.0\"     # promoted by hand\n\nother:\n  tag: 5\n";
-const TARGET: &str = "name: prod\ntarget: {file: app/values.yaml, path: image.tag}";
+pub(crate) const TARGET: &str = "name: prod\ntarget: {file: app/values.yaml, path: image.tag}";
 
 #[test]
 fn an_update_is_one_commit_that_changes_one_value() {
@@ -94,6 +94,7 @@ fn a_hold_that_a_colleague_has_just_pushed_is_honoured() {
         let expected = if is_held { "held" } else { "update" };
         assert_eq!(text(&reports[0], "reason"), expected, "{comment}");
         assert_eq!(text(&reports[0], "candidate"), "1.1.0");
+        assert!(!is_held || text(&reports[0], "why").starts_with("`1.1.0` is held"));
         // What a pipe would write is what is there.
         let subject = if is_held { "1.0.0" } else { "1.1.0" };
         assert_eq!(reports[0]["subject"]["tag"], subject);
