@@ -12,7 +12,7 @@ use std::{
     process::{Command, Output},
 };
 
-use autoscaleops_testkit::{Stubs, root};
+use autoscaleops_testkit::{Background, Stubs, built, root};
 use tempfile::TempDir;
 
 #[test]
@@ -130,6 +130,49 @@ fn a_benchmark_replaces_its_own_section_and_no_other() {
         "{text}"
     );
     assert_eq!(text.matches("<!-- bench:").count(), 2, "{text}");
+}
+
+#[test]
+fn the_demo_leaves_nothing_behind_when_it_is_interrupted() {
+    let tools = [
+        "kind-up",
+        "trivy-gate",
+        "tag-bump",
+        "image-watch",
+        "hpa-watch",
+        "k6-run",
+        "demo-app",
+    ];
+    if tools.iter().any(|it| built(it).is_none()) {
+        return;
+    }
+    // At its first step, in the middle of a push, under load. `DEMO_STEPS="1 2 3 …"` tries others.
+    let steps = std::env::var("DEMO_STEPS").unwrap_or_else(|_| "1 4 7".to_owned());
+    for step in steps.split_whitespace() {
+        let folder = TempDir::new().unwrap();
+        let heading = format!("{step}. ");
+        let mut demo = Command::new(root().join("scripts/demo.sh"));
+        demo.args(["--no-build", "--recorded"])
+            .env("TMPDIR", folder.path())
+            .env("NO_COLOR", "1")
+            .env(
+                "CARGO_TARGET_DIR",
+                built("kind-up").unwrap().ancestors().nth(2).unwrap(),
+            );
+        let (mut demo, ()) =
+            Background::start_until(&mut demo, |line| line.starts_with(&heading).then_some(()));
+        let status = demo.interrupt();
+        assert_eq!(status.code(), Some(130), "step {step}");
+        let left: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
+        assert!(left.is_empty(), "step {step}: {left:?}");
+        let name = folder.path().to_str().unwrap();
+        let processes: Vec<String> = fs::read_dir("/proc")
+            .unwrap()
+            .filter_map(|it| fs::read_to_string(it.ok()?.path().join("cmdline")).ok())
+            .filter(|it| it.contains(name))
+            .collect();
+        assert!(processes.is_empty(), "step {step}: {processes:?}");
+    }
 }
 
 /// Runs scripts/test.sh with a stub for cargo, and its logs in a folder of its own.
