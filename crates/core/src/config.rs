@@ -235,10 +235,20 @@ pub fn keys<T: JsonSchema>() -> Vec<String> {
     }
 }
 
-/// Returns the JSON Schema of `T`, complete in itself. It holds no references, so that it stays
-/// true inside another one, as a section's does in that of the whole file.
+/// Returns the JSON Schema of `T` as it is read, complete in itself. It holds no references, so that
+/// it stays true inside another one, as a section's does in that of the whole file.
 pub fn schema<T: JsonSchema>() -> Value {
-    SchemaSettings::draft2020_12()
+    of::<T>(SchemaSettings::draft2020_12())
+}
+
+/// Returns the JSON Schema of `T` as it is written: what is left out when it is empty need not be
+/// there, and what has a default is there all the same.
+pub fn written_schema<T: JsonSchema>() -> Value {
+    of::<T>(SchemaSettings::draft2020_12().for_serialize())
+}
+
+fn of<T: JsonSchema>(settings: SchemaSettings) -> Value {
+    settings
         .with(|settings| settings.inline_subschemas = true)
         .into_generator()
         .into_root_schema_for::<T>()

@@ -292,7 +292,8 @@ fn the_schemas_are_of_the_configuration_and_of_the_report() {
         "pass"
     );
     let report = read(&["config", "schema", "--of-report"]);
-    assert!(report["properties"]["details"]["properties"]["lines"].is_object());
+    let details = &report["properties"]["details"]["anyOf"];
+    assert!(details[0]["properties"]["lines"].is_object());
 }
 
 #[test]

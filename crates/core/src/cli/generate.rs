@@ -186,7 +186,13 @@ fn show<T: Tool>(common: &CommonArgs) -> anyhow::Result<String> {
 
 fn schema<T: Tool>(of_report: bool) -> anyhow::Result<String> {
     let schema = if of_report {
-        config::schema::<Report<T::Details>>()
+        let mut schema = config::written_schema::<Report<T::Details>>();
+        let details = schema["properties"]["details"].take();
+        schema["properties"]["details"] = json!({
+            "description": "What only this tool knows; nothing where it could not do its work.",
+            "anyOf": [details, {"type": "object", "maxProperties": 0}],
+        });
+        schema
     } else {
         let mut section = config::schema::<T::Section>();
         if let Some(section) = section.as_object_mut() {

@@ -1,8 +1,9 @@
 //! What several tests need.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::LazyLock};
 
-use autoscaleops_testkit::tool;
+use autoscaleops_testkit::{nonconforming, tool};
+use serde_json::Value;
 use snapbox::cmd::Command;
 
 /// A values file as the story has it: quotes, an aligned comment, no line break at the end.
@@ -30,11 +31,17 @@ pub(crate) fn run(command: Command) -> (i32, String, String) {
     )
 }
 
-/// Runs the program for its JSON report.
-pub(crate) fn report(command: Command) -> (i32, serde_json::Value) {
+/// Runs the program for its JSON report, which must be as the schema says.
+pub(crate) fn report(command: Command) -> (i32, Value) {
+    static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
+        let asked = tool!("tag-bump").args(["config", "schema", "--of-report"]);
+        serde_json::from_str(&run(asked).1).unwrap()
+    });
+
     let (code, answer, words) = run(command.args(["-o", "json"]));
     let report =
         serde_json::from_str(&answer).unwrap_or_else(|err| panic!("{err}: {answer}{words}"));
+    assert_eq!(nonconforming(&SCHEMA, &report), [""; 0], "{report}");
     (code, report)
 }
 

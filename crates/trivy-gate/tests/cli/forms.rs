@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use autoscaleops_testkit::nonconforming;
 use serde_json::{Value, json};
 
 use crate::common::{Bench, flaw, recording, report};
@@ -216,4 +217,60 @@ fn the_command_line_describes_itself() {
     ] {
         bench.gate().args(arguments).assert().success();
     }
+}
+
+#[test]
+fn every_report_is_as_its_published_schema_says() {
+    let bench = Bench::new();
+    let output = bench
+        .gate()
+        .args(["config", "schema", "--of-report"])
+        .output()
+        .unwrap();
+    let schema: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let vulnerable = recording("vulnerable");
+    let vulnerable = vulnerable.to_str().unwrap();
+    let clean = recording("clean");
+    let clean = clean.to_str().unwrap();
+    bench.write("evil.json", evil().to_string());
+    bench.write("empty.json", "");
+    bench.write(
+        "w.yaml",
+        "waivers:\n  - {id: CVE-2024-5535, reason: r, owner: o, expires: 2026-12-01}\n",
+    );
+    bench.write(
+        ".trivyignore",
+        "CVE-2024-2961 exp:2026-12-01\nCVE-1 exp:soon\n",
+    );
+    let now = ["--now", "2026-11-27T00:00:00Z"];
+    for arguments in [
+        &[vulnerable][..],
+        &[clean, "--no-ignore-unfixed"],
+        &[
+            vulnerable,
+            "--waivers",
+            "w.yaml",
+            "--ignorefile",
+            ".trivyignore",
+        ],
+        &["evil.json"],
+        &["empty.json"],
+        &[clean, "--expect-image", "nginx"],
+        &["diff", clean, vulnerable],
+        &["explain", vulnerable, "CVE-2024-5535"],
+        &["explain", vulnerable, "CVE-0"],
+        &[
+            "waivers",
+            "check",
+            "w.yaml",
+            ".trivyignore",
+            "--against",
+            clean,
+        ],
+    ] {
+        let (_, report) = bench.json(&[arguments, &now].concat());
+        assert_eq!(nonconforming(&schema, &report), [""; 0], "{arguments:?}");
+    }
+    // A schema that allows everything would say so too.
+    assert!(!nonconforming(&schema, &json!({"verdict": "maybe"})).is_empty());
 }
