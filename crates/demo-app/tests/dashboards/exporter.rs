@@ -8,8 +8,13 @@ use std::{
     time::Instant,
 };
 
-/// Serves the cluster's metrics on a loopback port until the test process ends.
+/// Serves the metrics of a cluster at rest on a loopback port until the test process ends.
 pub(crate) fn start() -> SocketAddr {
+    serve(exposition)
+}
+
+/// Serves what a function says of each moment, in seconds from the start.
+pub(crate) fn serve(exposition: fn(f64) -> String) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let start = Instant::now();
@@ -141,6 +146,6 @@ fn others(text: &mut String, seconds: f64) {
     line(text, "k6_http_req_duration_p95", "", 0.045);
 }
 
-fn line(text: &mut String, name: &str, labels: &str, value: f64) {
+pub(crate) fn line(text: &mut String, name: &str, labels: &str, value: f64) {
     writeln!(text, "{name}{{{labels}}} {value}").unwrap();
 }

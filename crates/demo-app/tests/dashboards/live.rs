@@ -195,7 +195,7 @@ fn judge(answers: &BTreeMap<String, Vec<(Value, f64)>>) {
 }
 
 /// Starts Prometheus, with the rules, on a free port.
-fn start(
+pub(crate) fn start(
     program: &Path,
     folder: &Path,
     app: SocketAddr,
@@ -260,7 +260,7 @@ fn ask(address: SocketAddr, query: &str) -> Vec<(Value, f64)> {
 }
 
 /// Sends one request, a form when there is one, and returns all of the answer; empty when there is none.
-fn http(address: SocketAddr, path: &str, form: &str) -> String {
+pub(crate) fn http(address: SocketAddr, path: &str, form: &str) -> String {
     let mut text = Vec::new();
     let exchange = || -> std::io::Result<Vec<u8>> {
         let mut stream = TcpStream::connect(address)?;

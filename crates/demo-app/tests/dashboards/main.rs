@@ -8,5 +8,7 @@
 
 mod exporter;
 mod live;
+mod picture;
 mod queries;
+mod story;
 mod syntax;
