@@ -359,7 +359,7 @@ fn why_there_is_no_sample_is_told_apart() {
     let blinded = |message: &str| {
         let server = healthy();
         set(&server, |web| {
-            blind(web, "FailedGetResourceMetric", message)
+            blind(web, "FailedGetResourceMetric", message);
         });
         server
     };
@@ -391,7 +391,7 @@ fn why_there_is_no_sample_is_told_apart() {
                 web,
                 reason,
                 "pods by selector app=web are controlled by several",
-            )
+            );
         });
         assert_eq!(ids(&ask(&server, 10)), [id]);
     }

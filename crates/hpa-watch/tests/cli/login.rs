@@ -40,7 +40,7 @@ fn over_tls_the_authority_and_the_name_are_checked() {
     let other = ApiServer::start_tls("127.0.0.1");
     let elsewhere = tempfile::tempdir().unwrap();
     other.kubeconfig(elsewhere.path());
-    std::fs::copy(
+    fs::copy(
         elsewhere.path().join("authority.pem"),
         folder.path().join("authority.pem"),
     )
