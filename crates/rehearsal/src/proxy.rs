@@ -4,7 +4,7 @@
 //! kube-proxy does for all of them.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     convert::Infallible,
     net::SocketAddr,
     sync::{
@@ -44,6 +44,8 @@ pub(crate) const LISTENING: &str = "NodePortListening";
 /// What one port hands its connections.
 #[derive(Debug)]
 struct Shared {
+    cluster: Arc<Cluster>,
+    number: u16,
     port: Mutex<NodePort>,
     next: AtomicUsize,
     idle: Mutex<BTreeMap<SocketAddr, Vec<SendRequest<Body>>>>,
@@ -57,6 +59,18 @@ impl Shared {
             let at = self.next.fetch_add(1, Ordering::Relaxed) % backends.len();
             backends.rotate_left(at);
         }
+        backends
+    }
+
+    /// Returns the ready places that were not tried yet, as they are this very moment: a pod may have
+    /// ended before this port heard of it, and another one have become ready in its place.
+    fn now(&self, tried: &[SocketAddr]) -> Vec<SocketAddr> {
+        let ports = endpoints::node_ports(&lock(&self.cluster.store));
+        let mut backends = ports
+            .get(&self.number)
+            .map(|it| it.backends.clone())
+            .unwrap_or_default();
+        backends.retain(|it| !tried.contains(it));
         backends
     }
 }
@@ -104,6 +118,8 @@ pub(crate) async fn run(cluster: Arc<Cluster>) {
                             mark(&cluster, &node_port.service, None);
                         }
                         let shared = Arc::new(Shared {
+                            cluster: Arc::clone(&cluster),
+                            number: port,
                             port: Mutex::new(node_port),
                             next: AtomicUsize::new(0),
                             idle: Mutex::new(BTreeMap::new()),
@@ -191,12 +207,18 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 async fn connection(mut stream: TcpStream, shared: &Shared) {
-    for backend in shared.turn() {
-        if let Ok(mut upstream) = TcpStream::connect(backend).await {
-            let _ = upstream.set_nodelay(true);
-            let _ = tokio::io::copy_bidirectional(&mut stream, &mut upstream).await;
-            return;
+    let mut backends = shared.turn();
+    let mut tried = Vec::new();
+    for _ in 0..2 {
+        for backend in std::mem::take(&mut backends) {
+            if let Ok(mut upstream) = TcpStream::connect(backend).await {
+                let _ = upstream.set_nodelay(true);
+                let _ = tokio::io::copy_bidirectional(&mut stream, &mut upstream).await;
+                return;
+            }
+            tried.push(backend);
         }
+        backends = shared.now(&tried);
     }
 }
 
@@ -234,7 +256,19 @@ async fn forward(request: Request<Incoming>, shared: &Shared) -> Response<Body> 
         Either::Left(body)
     };
     let mut request = Some(Request::from_parts(parts, body));
-    for backend in shared.turn() {
+    let mut backends = VecDeque::from(shared.turn());
+    let mut tried = Vec::new();
+    let mut is_anew = false;
+    loop {
+        let Some(backend) = backends.pop_front() else {
+            if is_anew {
+                break;
+            }
+            is_anew = true;
+            backends.extend(shared.now(&tried));
+            continue;
+        };
+        tried.push(backend);
         // A kept connection may just have been closed by its pod; then a new one is tried.
         for kept in [true, false] {
             let sender = if kept {

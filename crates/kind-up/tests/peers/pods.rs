@@ -225,6 +225,7 @@ fn requests_go_to_every_ready_pod_in_turn_and_to_no_other() {
         "spec:\n  selector: {match",
         "spec:\n  replicas: 3\n  selector: {match",
     );
+    let manifest = manifest.replace("timeoutSeconds: 10", "timeoutSeconds: 3");
     let (manifest, _) = manifest.split_once("---\napiVersion: autoscaling").unwrap();
     it.write("shop.yaml", manifest);
     it.ok("apply --server-side -f shop.yaml");

@@ -116,6 +116,8 @@ impl Drop for StandIn {
 
 /// Returns a deployment with a service on a free node port, and an autoscaler.
 pub(crate) fn shop(version: &str, port: u16) -> String {
+    // A machine that does much else is no reason to be unready.
+    let patience = 10;
     format!(
         r"apiVersion: apps/v1
 kind: Deployment
@@ -130,7 +132,7 @@ spec:
           image: ghcr.io/acme/shop:{version}
           ports: [{{name: http, containerPort: 8080}}]
           resources: {{requests: {{cpu: 100m, memory: 32Mi}}, limits: {{cpu: 500m}}}}
-          readinessProbe: {{httpGet: {{path: /ready, port: http}}, periodSeconds: 1}}
+          readinessProbe: {{httpGet: {{path: /ready, port: http}}, periodSeconds: 1, timeoutSeconds: {patience}}}
 ---
 apiVersion: v1
 kind: Service
