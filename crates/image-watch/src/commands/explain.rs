@@ -103,14 +103,13 @@ pub(crate) fn explain(
     let settled = look.outcome.result.clone()?;
     let row = settled.verdicts.iter().find(|it| it.tag == args.tag);
     let steps = steps(&look.image, &args.tag, row, &settled);
-    let summary = match (row, steps.iter().rev().find(|it| !it.passed)) {
-        (None, _) => format!(
-            "{} has no tag `{}`",
-            look.image.image.name(),
-            text::printable(&args.tag)
-        ),
-        (Some(row), Some(decisive)) => format!("`{}`: {}", row.tag, decisive.reason),
-        (Some(row), None) => format!("`{}`: {}", row.tag, row.reason),
+    let called = format!("`{}`", text::printable(&args.tag));
+    let decisive = steps.iter().rev().find(|it| !it.passed);
+    let reason = decisive.map(|it| it.reason.as_str());
+    let summary = match (row, reason.or(row.map(|it| &*it.reason))) {
+        (Some(_), Some(reason)) if reason.starts_with(&called) => reason.to_owned(),
+        (Some(_), Some(reason)) => format!("{called}: {reason}"),
+        _ => format!("{} has no tag {called}", look.image.image.name()),
     };
     let details = Details {
         tags: row.cloned().into_iter().collect(),

@@ -134,7 +134,7 @@ shop: `1.3.0` comes after `1.2.3`
         // The first line is what decides.
         ("1.2.3", "`1.2.3`: `1.3.0` comes after it\n"),
         ("1.3.0", "`1.3.0`: is the last one of the order\n"),
-        ("foo", "`foo`: `foo` is not a semantic version\n"),
+        ("foo", "`foo` is not a semantic version\n"),
     ] {
         let said = folder.run(&["explain", &image, tag]);
         assert!(said.stdout.contains(expected), "{tag}: {said:?}");
