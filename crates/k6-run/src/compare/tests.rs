@@ -1,3 +1,5 @@
+//! Comparisons: what is noise, what is a regression.
+
 use std::slice::from_ref;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! TypeScript without its types, construct by construct.
+
 use super::*;
 
 fn js(source: &str) -> String {
