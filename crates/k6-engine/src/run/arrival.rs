@@ -23,6 +23,11 @@ use crate::{
     options::Executor,
 };
 
+/// After so many arrivals it is looked what else has happened.
+const AT_ONCE: u32 = 1_000;
+/// So long after the plan what should have arrived is still counted as dropped.
+const OVERTIME: Duration = Duration::from_millis(200);
+
 #[expect(
     clippy::too_many_lines,
     reason = "one loop over everything that can happen"
@@ -65,10 +70,13 @@ pub(super) async fn run(
     let mut busy = 0_u64;
     let mut next = arrivals.next().filter(|it| *it < length || it.is_zero());
     loop {
-        if shared.is_stopping() {
+        // More than can be counted are not counted to their end.
+        if shared.is_stopping() || began.elapsed() > length + OVERTIME {
             next = None;
         }
-        while let Some(at) = next.filter(|it| began.elapsed() >= *it) {
+        let mut turns = AT_ONCE;
+        while let Some(at) = next.filter(|it| turns > 0 && began.elapsed() >= *it) {
+            turns -= 1;
             if let Some(id) = idle.pop() {
                 if let Some(handle) = handles.get(&id) {
                     busy += 1;

@@ -89,6 +89,18 @@ fn an_endless_setup_and_a_deep_recursion_end() {
     );
 }
 
+#[test]
+fn more_arrivals_than_can_be_counted_end_with_their_plan() {
+    let text = "export const options = { scenarios: { a: { executor: 'constant-arrival-rate', rate: 1e9, duration: '1s', preAllocatedVUs: 1 } } };\nexport default function () {}";
+    let (code, report) = run(text, &[]);
+    assert_eq!(
+        (code, &report["findings"][0]["id"]),
+        (0, &Value::from("dropped")),
+        "{report}"
+    );
+    assert!(report["details"]["iterations"].as_u64().unwrap() > 1);
+}
+
 /// A run in the background that is killed when the test is over.
 struct Background(Child);
 
