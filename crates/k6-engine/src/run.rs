@@ -445,6 +445,4 @@ fn needed_at_once(plan: &[Scenario]) -> u64 {
 }
 
 #[cfg(test)]
-mod growth;
-#[cfg(test)]
 mod tests;

@@ -75,7 +75,7 @@ impl Classes {
     }
 
     /// Puts the one that knows the global names behind the global object of a context.
-    pub(super) fn stand_behind<'js>(self, ctx: &Ctx<'js>) -> Result<()> {
+    pub(super) fn stand_behind(self, ctx: &Ctx<'_>) -> Result<()> {
         let globals = ctx.globals();
         let ordinary = globals.get_prototype();
         let behind = self.make(ctx, self.globals)?;

@@ -8,7 +8,7 @@ use super::{Finished, Settings, Source, Test};
 use crate::js::Modules;
 
 /// Runs `script` with virtual users in groups, or each in a runtime of its own.
-pub(super) fn run(script: &str, grouped: bool, memory_limit: usize) -> Finished {
+fn run(script: &str, grouped: bool, memory_limit: usize) -> Finished {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("script.js");
     fs::write(&path, script).unwrap();
@@ -170,33 +170,4 @@ fn variables_of_a_scenario_end_with_it() {
     let done = run(script, true, 64 << 20);
     assert_eq!(done.first_thrown, None);
     assert_eq!(done.completed, 6);
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn virtual_users_come_and_go_without_a_trace() {
-    fn resident() -> u64 {
-        let status = fs::read_to_string("/proc/self/status").unwrap();
-        let line = status.lines().find(|it| it.starts_with("VmRSS:")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse().unwrap()
-    }
-    let script = r"
-        import http from 'k6/http';
-        import { sleep } from 'k6';
-        export const options = { vus: 150, iterations: 150 };
-        const own = { list: new Array(100).fill(0) };
-        own.own = own;
-        export default async function () {
-          sleep(0.001);
-          await Promise.resolve();
-          setTimeout(() => own.list.push(__VU), 1);
-        }
-    ";
-    let mut sizes = Vec::new();
-    for _ in 0..20 {
-        assert_eq!(run(script, true, 64 << 20).completed, 150);
-        sizes.push(resident());
-    }
-    // 2,250 of them, of which each takes 50 KiB and more, between the two.
-    assert!(sizes[19] < sizes[4] + 40_000, "{sizes:?}");
 }

@@ -2,7 +2,7 @@
 
 use rquickjs::{
     Class, Ctx, IntoJs as _, JsLifetime, Object, Persistent, Result, Value,
-    class::{JsClass, Trace, Tracer},
+    class::{JsClass as _, Trace, Tracer},
 };
 
 use crate::{

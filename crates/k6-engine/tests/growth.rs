@@ -1,10 +1,51 @@
 //! Virtual users that come and go leave nothing behind.
+//!
+//! These tests look at the memory of their process, so they have one of their own, one after another.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
-use super::tests::run;
+use std::{
+    collections::BTreeMap,
+    fs,
+    sync::{Mutex, PoisonError},
+};
+
+use autoscaleops_k6_engine::{
+    http::Network,
+    js::Modules,
+    run::{Finished, Settings, Source, Test},
+};
+use serde_json::Value;
+
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn run(script: &str) -> Finished {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("script.js");
+    fs::write(&path, script).unwrap();
+    let source = Source {
+        path,
+        env: BTreeMap::new(),
+        console: Box::new(|_, _| {}),
+        memory_limit: 64 << 20,
+        modules: Modules::default(),
+    };
+    let test = Test::load(source).unwrap();
+    let settings = Settings {
+        options: test.options.clone(),
+        options_json: Value::Null,
+        user_agent: "test".to_owned(),
+        network: Network::default(),
+        workers: 1,
+        lines: None,
+        stop: &|| false,
+        progress: &mut |_, _, _| {},
+    };
+    test.run(settings, &|_| "{}".to_owned()).unwrap()
+}
 
 /// Returns the memory of this process in KiB, 0 where the system does not tell.
 fn resident() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|it| it.starts_with("VmRSS:"));
     let number = line.and_then(|it| it.split_whitespace().nth(1));
     number.and_then(|it| it.parse().ok()).unwrap_or(0)
@@ -34,7 +75,7 @@ fn growth(rounds: usize, users: usize) -> usize {
     );
     let mut early = 0;
     for round in 0..rounds {
-        let finished = run(&script, true, 64 << 20);
+        let finished = run(&script);
         assert_eq!(finished.completed, 2 * users as u64);
         assert_eq!((finished.thrown, &finished.broken), (0, &None));
         if round + 1 == rounds / 4 {
@@ -46,6 +87,7 @@ fn growth(rounds: usize, users: usize) -> usize {
 
 #[test]
 fn thousands_of_virtual_users_come_and_go_without_growth() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     // 3,000 after the first 1,000. One that left its context behind would add 150 MiB.
     let grown = growth(20, 200);
     assert!(grown < 12 << 10, "{grown} KiB");
@@ -54,12 +96,14 @@ fn thousands_of_virtual_users_come_and_go_without_growth() {
 #[test]
 #[ignore = "a minute: as many as start in a day where one starts every four seconds"]
 fn a_days_virtual_users_come_and_go_without_growth() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let grown = growth(48, 500);
     assert!(grown < 12 << 10, "{grown} KiB");
 }
 
 #[test]
 fn virtual_users_that_are_called_and_sent_away_again_and_again_leave_nothing() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let stages: String = (0..100)
         .map(|_| "{ duration: '0s', target: 50 }, { duration: '30ms', target: 50 }, { duration: '0s', target: 0 }, { duration: '10ms', target: 0 },")
         .collect();
@@ -68,9 +112,9 @@ fn virtual_users_that_are_called_and_sent_away_again_and_again_leave_nothing() {
         export const options = {{ scenarios: {{ a: {{ executor: 'ramping-vus', startVUs: 0, gracefulRampDown: '0s', gracefulStop: '0s', stages: [{stages}] }} }} }};
         export default function () {{ globalThis.all = 'x'.repeat(10000); sleep(0.005); }}"
     );
-    run(&script, true, 64 << 20);
+    run(&script);
     let early = resident();
-    let finished = run(&script, true, 64 << 20);
+    let finished = run(&script);
     assert!(finished.completed > 5_000, "{}", finished.completed);
     assert_eq!(finished.thrown, 0);
     let grown = resident().saturating_sub(early);
