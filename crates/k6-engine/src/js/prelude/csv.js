@@ -6,6 +6,8 @@ function read(file, given, what) {
   if (file === undefined || file === null || file.__file === undefined) throw new Error(`csv ${what}'s first argument must be a fs.File instance`);
   const options = { delimiter: ',', skipFirstLine: false, fromLine: 0, toLine: null, asObjects: false };
   for (const [key, value] of Object.entries(given ?? {})) if (value !== undefined && value !== null) options[key] = value;
+  // k6 takes 0 for no end.
+  if (options.toLine === 0) options.toLine = null;
   const start = what === 'parse' ? 'failed to interpret the provided' : 'encountered an error while interpreting';
   const wrong = (reason) => new Error(`${start} Parser options; reason: ${reason}`);
   const refused = (reason) => new Error(`failed to create a new parser; reason: ${reason}`);
