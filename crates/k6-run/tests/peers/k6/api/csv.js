@@ -2,7 +2,7 @@
 import { open } from 'k6/experimental/fs';
 import csv from 'k6/experimental/csv';
 import { check } from 'k6';
-export const options = { vus: 2, iterations: 2 };
+export const options = { scenarios: { each: { executor: 'per-vu-iterations', vus: 2 } } };
 const file = () => open('../data/rows.csv');
 const said = {};
 for (const given of [{}, { skipFirstLine: true }, { asObjects: true }, { fromLine: 1, toLine: 2 }, { toLine: 0 }, { delimiter: ',,' }, { fromLine: -1 }, { fromLine: 3, toLine: 1 }, { asObjects: true, fromLine: 1 }, { asObjects: true, skipFirstLine: true }]) {
