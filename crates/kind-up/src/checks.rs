@@ -1,21 +1,85 @@
-//! What a bring-up needs where it needs neither kind nor Docker: of the stand-in, and of a cluster
-//! that is there already.
+//! What a bring-up needs: asked at once, of the machine, of the stand-in, or of a cluster that is
+//! there already.
 
 use std::path::Path;
 
 use anyhow::Context as _;
 use autoscaleops_core::{
-    Failure,
+    Failure, Finding, Level, Report, Verdict,
     cluster::{self, ClusterArgs},
-    failure, process,
+    failure, process, text,
 };
 use serde_json::{Value, json};
 
-use crate::{cluster::Cluster, details::Check, kind::doctor, settings::Settings, spec::Spec};
+use crate::{
+    cluster::Cluster,
+    details::{Check, Details},
+    kind,
+    platform::versions::Versions,
+    run::Run,
+    settings::{Provider, Settings},
+    spec::Spec,
+};
+
+/// Looks at everything that a bring-up needs.
+///
+/// # Errors
+///
+/// Fails when the configuration is wrong, or a cluster of the user's cannot be named.
+pub(crate) fn doctor(run: &Run) -> anyhow::Result<Report<Details>> {
+    let spec = run.spec()?;
+    let versions = Versions::of(&spec)?;
+    let mut details = run.details();
+    details.checks = match run.settings.provider {
+        Provider::Kind => {
+            let there = kind::inventory::Existing::look(&spec).unwrap_or_default();
+            kind::up::preflight(&spec, &versions, &there)
+        }
+        Provider::Embedded => embedded(&spec, &run.settings),
+        Provider::Existing => {
+            run.assert_named()?;
+            existing(&spec.access)?
+        }
+    };
+    let count = |outcome: &str| {
+        details
+            .checks
+            .iter()
+            .filter(|it| it.outcome == outcome)
+            .count()
+    };
+    let (failed, warned) = (count("fail"), count("warn"));
+    let verdict = if failed == 0 {
+        Verdict::Pass
+    } else {
+        Verdict::Fail
+    };
+    let summary = format!(
+        "{} looked at, {failed} missing, {warned} risky",
+        text::count(details.checks.len() as u128, "thing")
+    );
+    let findings: Vec<Finding> = details
+        .checks
+        .iter()
+        .filter(|it| it.outcome != "pass")
+        .map(|it| {
+            let level = if it.outcome == "fail" {
+                Level::Error
+            } else {
+                Level::Warning
+            };
+            Finding::new(level, it.id.clone(), format!("{}; {}", it.found, it.remedy))
+        })
+        .collect();
+    Ok(Report::new(verdict, summary, details)
+        .output("failed", failed)
+        .output("warned", warned)
+        .findings(findings))
+}
 
 /// Looks at what the stand-in needs: its ports, Git, and the programs that run for images.
 pub(crate) fn embedded(spec: &Spec, settings: &Settings) -> Vec<Check> {
-    let mut checks = vec![doctor::ports(spec)];
+    let mut checks = vec![kind::doctor::ports(spec)];
     checks.push(match process::find("git") {
         Some(path) => Check::fine("git", path.display().to_string()),
         None => Check::risky(

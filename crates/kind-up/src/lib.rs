@@ -230,7 +230,7 @@ impl Tool for Cli {
             None => up::up(&run, console, true),
             Some(Command::Up { no_wait }) => up::up(&run, console, !no_wait),
             Some(Command::Plan) => run.plan(),
-            Some(Command::Doctor) => run.doctor(),
+            Some(Command::Doctor) => checks::doctor(&run),
             Some(Command::Status { watch: false }) => run.status(),
             Some(Command::Status { watch: true }) => run.watch(console),
             Some(Command::Credentials) => run.credentials(),

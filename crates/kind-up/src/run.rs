@@ -4,18 +4,18 @@ use std::{fs::File, path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 use autoscaleops_core::{
-    Console, Failure, Finding, Format, Level, Report, Subject, Verdict,
+    Console, Failure, Format, Report, Subject, Verdict,
     cluster::{ClusterArgs, block_on},
     failure, stop, text,
 };
 use autoscaleops_rehearsal::State;
 
 use crate::{
-    Cli, applications, checks,
+    Cli, applications,
     cluster::Cluster,
     details::{Details, Step},
     embedded, existing, kind, lock,
-    platform::{logins, versions::Versions},
+    platform::logins,
     settings::{Provider, Settings},
     spec::Spec,
 };
@@ -151,7 +151,11 @@ impl Run {
     }
 
     /// Refuses a cluster of the user's that was not named.
-    fn assert_named(&self) -> Result<(), Failure> {
+    ///
+    /// # Errors
+    ///
+    /// Fails when it was not.
+    pub(crate) fn assert_named(&self) -> Result<(), Failure> {
         if self.settings.provider != Provider::Existing || self.access.context.is_some() {
             return Ok(());
         }
@@ -345,58 +349,6 @@ impl Run {
             subject: format!("stand-in {}", self.settings.cluster),
             note,
         })
-    }
-
-    /// Looks at everything that a bring-up needs.
-    pub(crate) fn doctor(&self) -> anyhow::Result<Report<Details>> {
-        let spec = self.spec()?;
-        let versions = Versions::of(&spec)?;
-        let mut details = self.details();
-        details.checks = match self.settings.provider {
-            Provider::Kind => {
-                let there = kind::inventory::Existing::look(&spec).unwrap_or_default();
-                kind::up::preflight(&spec, &versions, &there)
-            }
-            Provider::Embedded => checks::embedded(&spec, &self.settings),
-            Provider::Existing => {
-                self.assert_named()?;
-                checks::existing(&spec.access)?
-            }
-        };
-        let count = |outcome: &str| {
-            details
-                .checks
-                .iter()
-                .filter(|it| it.outcome == outcome)
-                .count()
-        };
-        let (failed, warned) = (count("fail"), count("warn"));
-        let verdict = if failed == 0 {
-            Verdict::Pass
-        } else {
-            Verdict::Fail
-        };
-        let summary = format!(
-            "{} looked at, {failed} missing, {warned} risky",
-            text::count(details.checks.len() as u128, "thing")
-        );
-        let findings: Vec<Finding> = details
-            .checks
-            .iter()
-            .filter(|it| it.outcome != "pass")
-            .map(|it| {
-                let level = if it.outcome == "fail" {
-                    Level::Error
-                } else {
-                    Level::Warning
-                };
-                Finding::new(level, it.id.clone(), format!("{}; {}", it.found, it.remedy))
-            })
-            .collect();
-        Ok(Report::new(verdict, summary, details)
-            .output("failed", failed)
-            .output("warned", warned)
-            .findings(findings))
     }
 
     /// Reads the passwords, and puts them nowhere but on the screen.
