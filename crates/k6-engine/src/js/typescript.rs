@@ -7,6 +7,7 @@ use oxc_parser::Parser;
 use oxc_span::SourceType;
 
 mod enums;
+mod names;
 mod strip;
 
 /// Why a script is not made into JavaScript.

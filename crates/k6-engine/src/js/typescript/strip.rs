@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use oxc_ast::ast::{
     AccessorProperty, ArrowFunctionExpression, BindingPattern, Class, ClassElement, Declaration,
     Decorator, ExportAllDeclaration, ExportDeclaration, ExportDefaultDeclaration,
-    ExportDefaultDeclarationKind, ExportFromDeclaration, ExportNamedDeclaration, ExportSpecifier,
-    FormalParameter, Function, IdentifierReference, ImportDeclarationSpecifier, MethodDefinition,
-    Program, PropertyDefinition, PropertyDefinitionType, Statement, TSAsExpression,
-    TSClassImplements, TSEnumDeclaration, TSExportAssignment, TSExternalModuleDeclaration,
-    TSGlobalDeclaration, TSImportEqualsDeclaration, TSIndexSignature, TSInterfaceDeclaration,
-    TSNamespaceDeclaration, TSNonNullExpression, TSSatisfiesExpression, TSThisParameter,
-    TSTypeAliasDeclaration, TSTypeAnnotation, TSTypeAssertion, TSTypeParameterDeclaration,
-    TSTypeParameterInstantiation, VariableDeclaration, VariableDeclarator,
+    ExportDefaultDeclarationKind, ExportFromDeclaration, ExportNamedDeclaration, FormalParameter,
+    Function, IdentifierReference, MethodDefinition, PropertyDefinition, PropertyDefinitionType,
+    TSAsExpression, TSClassImplements, TSEnumDeclaration, TSExportAssignment,
+    TSExternalModuleDeclaration, TSGlobalDeclaration, TSImportEqualsDeclaration, TSIndexSignature,
+    TSInterfaceDeclaration, TSNamespaceDeclaration, TSNonNullExpression, TSSatisfiesExpression,
+    TSThisParameter, TSTypeAliasDeclaration, TSTypeAnnotation, TSTypeAssertion,
+    TSTypeParameterDeclaration, TSTypeParameterInstantiation, VariableDeclaration,
+    VariableDeclarator,
 };
 use oxc_ast_visit::{Visit, walk};
 use oxc_span::{GetSpan as _, Span};
@@ -33,15 +33,15 @@ const MODIFIERS: [&str; 7] = [
 
 /// Walks over a script and notes what to change.
 pub(super) struct Stripper<'s> {
-    source: &'s str,
+    pub(super) source: &'s str,
     pub(super) edits: Vec<Edit>,
     /// Names that values are taken from.
-    used: BTreeSet<String>,
+    pub(super) used: BTreeSet<String>,
     /// The first thing that is not known here, with its place.
     pub(super) refused: Option<(usize, &'static str)>,
 }
 
-fn range(span: Span) -> (usize, usize) {
+pub(super) fn range(span: Span) -> (usize, usize) {
     (span.start as usize, span.end as usize)
 }
 
@@ -55,15 +55,15 @@ impl<'s> Stripper<'s> {
         }
     }
 
-    fn text(&self, start: usize, end: usize) -> &'s str {
+    pub(super) fn text(&self, start: usize, end: usize) -> &'s str {
         self.source.get(start..end).unwrap_or_default()
     }
 
-    fn replace(&mut self, start: usize, end: usize, text: String) {
+    pub(super) fn replace(&mut self, start: usize, end: usize, text: String) {
         self.edits.push(Edit { start, end, text });
     }
 
-    fn clear(&mut self, start: usize, end: usize) {
+    pub(super) fn clear(&mut self, start: usize, end: usize) {
         if start < end {
             let text = blank(self.text(start, end));
             self.replace(start, end, text);
@@ -77,7 +77,7 @@ impl<'s> Stripper<'s> {
 
     /// Removes a whole statement or member. A semicolon keeps what stands before it apart from what
     /// stands behind it.
-    fn remove(&mut self, span: Span) {
+    pub(super) fn remove(&mut self, span: Span) {
         let (start, end) = range(span);
         let mut text = blank(self.text(start, end));
         if let Some(rest) = text.strip_prefix(' ') {
@@ -111,57 +111,6 @@ impl<'s> Stripper<'s> {
                 ':' | '=' | '(' | '<' | ';' | '/' => break,
                 _ => {}
             }
-        }
-    }
-
-    /// Notes what of an import is used as a value. What is not may be a type, and is not imported.
-    pub(super) fn imports(&mut self, program: &Program<'_>) {
-        for statement in &program.body {
-            let Statement::ImportDeclaration(import) = statement else {
-                continue;
-            };
-            let Some(specifiers) = &import.specifiers else {
-                continue;
-            };
-            if import.import_kind.is_type() {
-                self.remove(import.span);
-                continue;
-            }
-            let is_kept = |it: &ImportDeclarationSpecifier<'_>| {
-                let by_kind = !matches!(it, ImportDeclarationSpecifier::ImportSpecifier(one) if one.import_kind.is_type());
-                by_kind && self.used.contains(it.local().name.as_str())
-            };
-            let kept: Vec<_> = specifiers.iter().filter(|it| is_kept(it)).collect();
-            if kept.len() == specifiers.len() {
-                continue;
-            }
-            if kept.is_empty() && !specifiers.is_empty() {
-                self.remove(import.span);
-                continue;
-            }
-            let (mut outer, mut inner) = (Vec::new(), Vec::new());
-            for one in kept {
-                let (start, end) = range(one.span());
-                match one {
-                    ImportDeclarationSpecifier::ImportSpecifier(_) => {
-                        inner.push(self.text(start, end));
-                    }
-                    _ => outer.push(self.text(start, end).to_owned()),
-                }
-            }
-            if !inner.is_empty() {
-                outer.push(format!("{{ {} }}", inner.join(", ")));
-            }
-            let (start, end) = range(import.span);
-            let source = import.source.span;
-            let lines = "\n".repeat(
-                self.text(start, source.start as usize)
-                    .matches('\n')
-                    .count(),
-            );
-            let text = format!("import {} from {lines}", outer.join(", "));
-            self.replace(start, source.start as usize, text);
-            let _ = end;
         }
     }
 
@@ -455,19 +404,6 @@ impl<'a> Visit<'a> for Stripper<'_> {
     fn visit_export_all_declaration(&mut self, it: &ExportAllDeclaration<'a>) {
         if it.export_kind.is_type() {
             self.remove(it.span);
-        }
-    }
-}
-
-impl Stripper<'_> {
-    /// Removes what a list of exports says of types, with the comma behind it.
-    fn specifiers(&mut self, all: &[ExportSpecifier<'_>]) {
-        for one in all.iter().filter(|it| it.export_kind.is_type()) {
-            let (start, end) = range(one.span);
-            let rest = self.text(end, self.source.len());
-            let spaces = rest.len() - rest.trim_start().len();
-            let comma = usize::from(rest.trim_start().starts_with(','));
-            self.clear(start, end + (spaces + 1) * comma);
         }
     }
 }
