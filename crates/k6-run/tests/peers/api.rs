@@ -93,7 +93,7 @@ fn modules_of_the_network_are_the_same_and_need_it_once() {
     assert_eq!(pinned.lines().count(), 2, "{pinned}");
     let other: String = pinned
         .lines()
-        .map(|it| format!("{}{}\n", "0".repeat(64), &it[64..]))
+        .flat_map(|it| ["0".repeat(64), it[64..].to_owned(), "\n".to_owned()])
         .collect();
     std::fs::write(&lock, other).unwrap();
     let (verdict, error) = again(&[], "cache");
