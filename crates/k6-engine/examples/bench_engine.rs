@@ -32,6 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         console: Box::new(|_, text| println!("{text}")),
         memory_limit: 256 << 20,
         modules: Modules::default(),
+        stop: || false,
     })?;
     let mut over = Map::new();
     if vus != "-" {

@@ -50,6 +50,8 @@ pub struct Source {
     pub memory_limit: usize,
     /// What is known of its modules.
     pub modules: Modules,
+    /// Whether loading is to end at once.
+    pub stop: fn() -> bool,
 }
 
 /// Why a run has no result.
@@ -112,6 +114,7 @@ impl Test {
         let path = std::path::absolute(&source.path).unwrap_or_else(|_| source.path.clone());
         let folder = path.parent().unwrap_or_else(|| Path::new("/")).to_owned();
         let entry: Arc<str> = path.to_string_lossy().into();
+        let stop = source.stop;
         let shared = Arc::new(Shared {
             modules: source.modules,
             env: source.env,
@@ -142,7 +145,7 @@ impl Test {
             let (shared, entry) = (Arc::clone(&shared), Arc::clone(&entry));
             async move {
                 let vu = Vu::new(shared, Arc::default(), 0);
-                let control = Control::starting(Instant::now());
+                let control = Control::starting(Instant::now()).heeding(stop);
                 control.end(Duration::from_secs(60), Duration::ZERO);
                 *vu.control.borrow_mut() = Some(Arc::new(control));
                 let fiber = Group::new(&vu.shared, false)
@@ -168,6 +171,9 @@ impl Test {
                 })
             }
             Outcome::LoadFailed(text) | Outcome::Thrown(text) => Err(RunError::Script(text)),
+            Outcome::Interrupted if stop() => Err(RunError::Script(
+                "told to stop while the script was loaded".to_owned(),
+            )),
             Outcome::Done(_) | Outcome::Interrupted => Err(RunError::Script(
                 "the script was not loaded within a minute".to_owned(),
             )),

@@ -50,6 +50,7 @@ impl Loaded {
             env: flags.variables(script)?,
             console: speak,
             memory_limit: flags.memory_limit << 20,
+            stop: stop::requested,
         };
         let loaded = Test::load(source);
         voice.pass_on(console);

@@ -19,6 +19,7 @@ pub struct Control {
     base: Instant,
     stop: AtomicU64,
     kill: AtomicU64,
+    is_stopped: fn() -> bool,
 }
 
 impl Control {
@@ -28,7 +29,14 @@ impl Control {
             base,
             stop: AtomicU64::new(u64::MAX),
             kill: AtomicU64::new(u64::MAX),
+            is_stopped: || false,
         }
+    }
+
+    /// Lets nothing go on once `is_stopped` says so.
+    #[must_use]
+    pub fn heeding(self, is_stopped: fn() -> bool) -> Self {
+        Self { is_stopped, ..self }
     }
 
     /// Lets no iteration start from `after` on, and none go on `grace` later.
@@ -51,7 +59,7 @@ impl Control {
     /// Returns whether the running iteration must end.
     pub fn is_over(&self) -> bool {
         let kill = self.kill.load(Ordering::Relaxed);
-        kill != u64::MAX && self.now() >= kill
+        (kill != u64::MAX && self.now() >= kill) || (self.is_stopped)()
     }
 }
 

@@ -18,6 +18,7 @@ fn run(script: &str, grouped: bool, memory_limit: usize) -> Finished {
         console: Box::new(|_, _| {}),
         memory_limit,
         modules: Modules::default(),
+        stop: || false,
     };
     let mut test = Test::load(source).unwrap();
     if !grouped {

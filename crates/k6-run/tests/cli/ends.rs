@@ -3,6 +3,7 @@
 use std::{
     io::{BufReader, Read as _, Write as _},
     net::TcpListener,
+    path::Path,
     process::{Child, Command, Stdio},
     thread,
     time::Duration,
@@ -115,8 +116,7 @@ impl Drop for Background {
     clippy::disallowed_methods,
     reason = "a program that is signalled while it runs"
 )]
-fn start(text: &str, arguments: &[&str]) -> (tempfile::TempDir, Background) {
-    let (folder, path) = script(text);
+fn begin(path: &Path, arguments: &[&str]) -> Background {
     let child = Command::new(env!("CARGO_BIN_EXE_k6-run"))
         .args(["--engine=native", "-o", "json"])
         .args(arguments)
@@ -125,7 +125,13 @@ fn start(text: &str, arguments: &[&str]) -> (tempfile::TempDir, Background) {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    (folder, Background(child))
+    Background(child)
+}
+
+fn start(text: &str, arguments: &[&str]) -> (tempfile::TempDir, Background) {
+    let (folder, path) = script(text);
+    let run = begin(&path, arguments);
+    (folder, run)
 }
 
 #[expect(
@@ -179,6 +185,20 @@ fn a_signal_ends_iterations_runs_teardown_and_reports() {
     let report: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(report["details"]["k6_exit_code"], 105);
     assert_eq!(report["findings"][0]["id"], "interrupted");
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "makes a named pipe")]
+fn a_signal_ends_the_loading_too() {
+    let (folder, path) = script("open('pipe');\nwhile (true) {}\nexport default function () {}");
+    let pipe = folder.path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let mut run = begin(&path, &[]);
+    // Whoever opens it waits for the script to do so.
+    drop(std::fs::File::create(&pipe).unwrap());
+    interrupt(&run.0);
+    assert_eq!(code_of(&mut run.0), 130);
 }
 
 #[test]

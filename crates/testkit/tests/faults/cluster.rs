@@ -129,7 +129,18 @@ fn load_or_watcher_killed_in_the_middle_passes_nothing() {
             .env("KUBECONFIG", &kubeconfig)
             .current_dir(cluster.folder.path())
             .args([
-                "record", "-o", name, "--settle", "2s", "-n", "dev", "shop", "--",
+                "record",
+                "-o",
+                name,
+                "--settle",
+                "2s",
+                // Nothing scales here, and nothing is to be waited for.
+                "--timeout",
+                "5s",
+                "-n",
+                "dev",
+                "shop",
+                "--",
             ])
             .arg(&load)
             .args(["run", "--engine", "native", "-e"])
