@@ -1,5 +1,7 @@
 //! What the doctor says, row by row of what can keep an autoscaler from working.
 
+use std::time::Duration;
+
 use autoscaleops_testkit::{
     ApiServer,
     apiserver::objects::{blind, deployment, hpa, observe, pod, usage},
@@ -85,6 +87,13 @@ fn a_healthy_autoscaler_has_no_cause() {
     assert_eq!(ids(&report), Vec::<String>::new());
     assert_eq!(report["details"]["not_checked"], json!([]));
     assert_eq!(report["summary"], "nothing keeps shop/web from working");
+}
+
+#[test]
+fn a_slow_server_is_waited_for() {
+    let server = healthy();
+    server.delay(Duration::from_millis(400));
+    assert_eq!(ids(&ask(&server, 0)), Vec::<String>::new());
 }
 
 #[test]
