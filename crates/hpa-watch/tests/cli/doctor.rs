@@ -117,17 +117,13 @@ fn a_controller_that_sleeps_is_told_from_one_that_lags() {
     }
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            autoscaleops_testkit::wait_until(
-                "two looks",
-                std::time::Duration::from_secs(30),
-                || {
-                    let requests = awake.requests();
-                    let looks = requests
-                        .iter()
-                        .filter(|line| line.contains("horizontalpodautoscalers"));
-                    looks.count() >= 2
-                },
-            );
+            autoscaleops_testkit::wait_until("two looks", Duration::from_secs(30), || {
+                let requests = awake.requests();
+                let looks = requests
+                    .iter()
+                    .filter(|line| line.contains("horizontalpodautoscalers"));
+                looks.count() >= 2
+            });
             set(&awake, |web| observe(web, 2, 3, 88));
         });
         let folder = tempfile::tempdir().unwrap();
