@@ -32,6 +32,7 @@ mod executors;
 mod finished;
 mod judge;
 mod schedule;
+mod usage;
 mod worker;
 
 pub use control::{Control, ScenarioRun};
@@ -261,7 +262,7 @@ impl Test {
             summaries: asked,
         };
         let began = Instant::now();
-        let cpu = processor_time();
+        let cpu = usage::processor_time();
         let coordinator = thread::Builder::new()
             .name("k6-0".to_owned())
             .spawn(move || coordinator::run(job, &ended))
@@ -351,7 +352,7 @@ impl Test {
             health: Health {
                 loop_lag_p99_ms: lag.percentile(0.99),
                 start_lag_p99_ms: (late.count() > 0).then(|| late.percentile(0.99)),
-                busy: (processor_time().saturating_sub(cpu)).as_secs_f64() / wall.max(1e-9),
+                busy: (usage::processor_time().saturating_sub(cpu)).as_secs_f64() / wall.max(1e-9),
             },
             vus_max: status.initialized,
         };
@@ -415,25 +416,6 @@ fn gauges(shard: &Arc<Mutex<Shard>>, collector: &Collector, status: &Status) {
     let mut shard = crate::metrics::lock(shard);
     shard.add(collector, VUS, status.active as f64, tags);
     shard.add(collector, VUS_MAX, status.initialized as f64, tags);
-}
-
-/// Returns the processor time that this process has used, zero where the system does not tell.
-fn processor_time() -> Duration {
-    let text = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
-    let main = text
-        .split(' ')
-        .next()
-        .and_then(|it| it.parse().ok())
-        .map(Duration::from_nanos);
-    let threads = std::fs::read_dir("/proc/self/task")
-        .into_iter()
-        .flatten()
-        .flatten();
-    let sum: u64 = threads
-        .filter_map(|it| std::fs::read_to_string(it.path().join("schedstat")).ok())
-        .filter_map(|it| it.split(' ').next().and_then(|it| it.parse::<u64>().ok()))
-        .sum();
-    Duration::from_nanos(sum).max(main.unwrap_or_default())
 }
 
 /// Returns the most virtual users that the scenarios need at one time.
