@@ -35,7 +35,7 @@ pub use inputs::fuzz_inputs;
 pub use registry::Registry;
 pub use repository::{Remote, git};
 pub use skips::{docker, peer, shared, skip};
-pub use stub::Stubs;
+pub use stub::{Stubs, write_program};
 pub use tunnel::Tunnel;
 pub use wait::{free_port, wait_until};
 

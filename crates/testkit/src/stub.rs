@@ -72,7 +72,7 @@ impl Stubs {
 
 /// Writes an executable file through another process, so that no thread of this one that forks
 /// meanwhile holds it open for writing ("text file busy").
-fn write_program(path: &Path, bytes: &[u8]) {
+pub fn write_program(path: &Path, bytes: &[u8]) {
     let mut shell = Command::new("/bin/sh")
         .args(["-c", "cat >\"$0\" && chmod 755 \"$0\""])
         .arg(path)

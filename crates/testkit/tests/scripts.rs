@@ -12,7 +12,7 @@ use std::{
     process::{Command, Output},
 };
 
-use autoscaleops_testkit::{Background, Stubs, built, root};
+use autoscaleops_testkit::{Background, Stubs, built, root, write_program};
 use tempfile::TempDir;
 
 #[test]
@@ -95,19 +95,12 @@ fn a_benchmark_replaces_its_own_section_and_no_other() {
     let path = folder.path();
     fs::create_dir_all(path.join("scripts/bench")).unwrap();
     fs::create_dir_all(path.join("docs")).unwrap();
-    fs::copy(
-        root().join("scripts/bench.sh"),
-        path.join("scripts/bench.sh"),
-    )
-    .unwrap();
+    let dispatcher = fs::read(root().join("scripts/bench.sh")).unwrap();
+    write_program(&path.join("scripts/bench.sh"), &dispatcher);
     for (name, code) in [("one", 0), ("two", 10)] {
         let benchmark = format!("#!/bin/sh\necho '## {name}'; cat number; exit {code}\n");
-        fs::write(path.join(format!("scripts/bench/{name}.sh")), benchmark).unwrap();
-        fs::set_permissions(
-            path.join(format!("scripts/bench/{name}.sh")),
-            fs::Permissions::from_mode(0o755),
-        )
-        .unwrap();
+        let file = path.join(format!("scripts/bench/{name}.sh"));
+        write_program(&file, benchmark.as_bytes());
     }
     let run = |number: &str, arguments: &[&str]| {
         fs::write(path.join("number"), format!("{number}\n")).unwrap();
