@@ -1,8 +1,8 @@
 //! A stand-in for k6 that writes down how it was started.
 
-use std::{os::unix::fs::PermissionsExt as _, path::Path};
+use std::path::Path;
 
-use autoscaleops_testkit::tool;
+use autoscaleops_testkit::{tool, write_program};
 
 /// Says a version, keeps arguments and environment beside itself, and writes an empty summary.
 const PROGRAM: &str = r#"#!/bin/sh
@@ -17,8 +17,7 @@ done
 
 fn stand_in(folder: &Path) -> String {
     let path = folder.join("k6");
-    std::fs::write(&path, PROGRAM).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&path, PROGRAM.as_bytes());
     path.display().to_string()
 }
 
@@ -125,8 +124,7 @@ fn k6_that_is_missing_or_broken_is_an_error_that_names_what_needs_it() {
         assert!(said.contains(word), "{word} is not in {said}");
     }
     let broken = folder.path().join("k6");
-    std::fs::write(&broken, "#!/bin/sh\n[ \"$1\" = version ] && echo k6 v1 && exit 0\necho 'level=error msg=\"no such thing\"' >&2\nexit 104\n").unwrap();
-    std::fs::set_permissions(&broken, std::fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&broken, b"#!/bin/sh\n[ \"$1\" = version ] && echo k6 v1 && exit 0\necho 'level=error msg=\"no such thing\"' >&2\nexit 104\n");
     let output = tool!("k6-run")
         .args(["--k6", &broken.display().to_string(), "-o", "json"])
         .arg(&script)
