@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, fs, path::Path};
 
-use autoscaleops_testkit::{Stubs, command, peer, root};
+use autoscaleops_testkit::{Stubs, command, peer, root, write_program};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
@@ -32,9 +32,7 @@ fn install(folder: &TempDir, version: &str) -> Outcome {
     let bin = path.join("bin");
     fs::create_dir_all(&bin).unwrap();
     let gh = bin.join("gh");
-    fs::write(&gh, GH).unwrap();
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    fs::set_permissions(&gh, mode).unwrap();
+    write_program(&gh, GH.as_bytes());
     fs::write(path.join("outputs"), "").unwrap();
     let output = command(root().join(".github/actions/install.sh"))
         .env("PATH", format!("{}:/usr/bin:/bin", bin.display()))

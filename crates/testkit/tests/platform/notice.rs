@@ -4,11 +4,10 @@ use std::{
     fs,
     io::{Read as _, Write as _},
     net::TcpListener,
-    os::unix::fs::PermissionsExt as _,
     thread,
 };
 
-use autoscaleops_testkit::{command, peer, root};
+use autoscaleops_testkit::{command, peer, root, write_program};
 use serde_json::{Value, json};
 
 /// Says what happened, by the jobs' results.
@@ -226,16 +225,15 @@ fn the_notice_reaches_slack_and_its_address_reaches_nobody() {
     let folder = tempfile::tempdir().unwrap();
     let spy = folder.path().join("curl");
     let seen = folder.path().join("seen");
-    fs::write(
+    write_program(
         &spy,
         format!(
             "#!/bin/sh\necho \"$*\" >'{}'\nexec '{}' \"$@\"\n",
             seen.display(),
             curl.display()
-        ),
-    )
-    .unwrap();
-    fs::set_permissions(&spy, fs::Permissions::from_mode(0o755)).unwrap();
+        )
+        .as_bytes(),
+    );
     let output = command(root().join(".github/scripts/notify.sh"))
         .env("PATH", format!("{}:/usr/bin:/bin", folder.path().display()))
         .env("NEEDS", r#"{"build":{"result":"failure"}}"#)
