@@ -329,5 +329,11 @@ impl<'a> Cache<'a> {
     }
 }
 
+/// What a cache file may hold, for scripts/fuzz.sh.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn fuzz(bytes: &[u8]) {
+    file::fuzz(bytes);
+}
+
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use crate::{
     argo::{self, Documents},
+    cache,
     glob::Glob,
     masterminds::{Constraint, Version},
     registry,
@@ -31,7 +32,7 @@ pub fn run(input: &[u8]) {
         return;
     };
     let text = String::from_utf8_lossy(rest);
-    match which.to_ascii_lowercase().wrapping_sub(b'a') % 11 {
+    match which.to_ascii_lowercase().wrapping_sub(b'a') % 12 {
         0 => constraint(&text),
         1 => version(&text),
         2 => {
@@ -43,6 +44,7 @@ pub fn run(input: &[u8]) {
         }
         3 => settings(&text),
         4 => import(&text),
+        11 => cache::fuzz(rest),
         other => registry::fuzz::run(other - 5, rest),
     }
 }

@@ -11,7 +11,11 @@ use autoscaleops_core::{Format, Look, Report, Subject};
 use serde_json::Value;
 
 use crate::{
-    compare, details::LoadDetails, flags::environment, operator::merge, real, render, verdict,
+    compare,
+    details::{self, LoadDetails},
+    flags::environment,
+    operator::merge,
+    real, render, verdict,
 };
 
 pub fn run(input: &[u8]) {
@@ -19,7 +23,7 @@ pub fn run(input: &[u8]) {
         return;
     };
     let text = String::from_utf8_lossy(rest);
-    match which.to_ascii_lowercase().wrapping_sub(b'a') % 5 {
+    match which.to_ascii_lowercase().wrapping_sub(b'a') % 6 {
         0 => with_file(rest, "summary.json", |path| {
             if let Ok(details) = compare::read(path) {
                 show(details);
@@ -45,10 +49,26 @@ pub fn run(input: &[u8]) {
                 let _ = real::watch::glance(&value);
             }
         }
-        _ => {
+        4 => {
             let _ = environment::options(&|_| Some(text.clone().into_owned()));
         }
+        _ => with_file(rest, "recording.jsonl", recorded),
     }
+}
+
+/// A recording of `hpa-watch` becomes a picture in the page, whatever its times and sizes are.
+fn recorded(path: &Path) {
+    let Ok(scaling) = details::scalings(path, None) else {
+        return;
+    };
+    let steps = scaling.iter().flat_map(|it| &it.steps);
+    for step in steps {
+        assert!(step.at.is_finite(), "{step:?}");
+    }
+    show(LoadDetails {
+        scaling,
+        ..LoadDetails::default()
+    });
 }
 
 /// Judged and written in every form, none of which can be broken out of.
@@ -69,6 +89,8 @@ fn show(details: LoadDetails) {
         );
         let text = text.unwrap_or_default();
         assert!(!text.contains("<script>alert"), "{format:?}: {text}");
+        let is_drawn = !text.contains("\"NaN") && !text.contains("\"inf");
+        assert!(is_drawn || format != Format::Html, "{text}");
     }
 }
 

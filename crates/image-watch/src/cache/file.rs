@@ -246,6 +246,22 @@ fn unescape(text: &str) -> Cow<'_, str> {
     Cow::Owned(plain)
 }
 
+/// Reads lines as if their checksum were right: what is read of them is what is written again.
+#[cfg(any(test, fuzzing))]
+pub(super) fn fuzz(bytes: &[u8]) {
+    assert!(read(bytes).is_none(), "a file without its checksum");
+    let mut whole = HEAD.as_bytes().to_vec();
+    whole.extend_from_slice(bytes.strip_suffix(b"\n").unwrap_or(bytes));
+    whole.push(b'\n');
+    let digest = manifest::digest_of(&whole);
+    whole.extend_from_slice(format!("{END}{digest}\n").as_bytes());
+    if let Some(contents) = read(&whole) {
+        let again = write(&contents);
+        assert_eq!(read(&again).as_ref(), Some(&contents));
+        assert_eq!(read(&again).map(|it| write(&it)), Some(again.clone()));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
