@@ -6,7 +6,7 @@
 #
 #   scripts/dev-tools.sh            install everything that this machine allows
 #   scripts/dev-tools.sh k6 trivy   only these (names as in the tables below)
-#   scripts/dev-tools.sh oha        built from crates.io, for scripts/bench.sh load
+#   scripts/dev-tools.sh oha        built from crates.io, for scripts/bench.sh load; cargo-auditable for scripts/package.sh
 #
 # What cannot be installed is named on a line "missing: NAME (why)"; the exit code stays 0, because
 # the tests that need it are skipped by name.
@@ -46,6 +46,7 @@ wrk             | wrk
 # program | crate==version: built here, which takes minutes, so only where it is asked for by name
 crates='
 oha             | oha==1.16.0
+cargo-auditable | cargo-auditable==0.7.7
 '
 
 wanted=("$@")

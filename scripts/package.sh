@@ -3,16 +3,18 @@
 # target/package/autoscaleops-VERSION-TARGET.tar.gz. The same sources give the same archive, byte for byte.
 #
 #   scripts/package.sh 0.1.0 x86_64-unknown-linux-gnu
+#   scripts/package.sh 0.1.0 x86_64-unknown-linux-gnu tag-bump    only this one
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-if [ "$#" -ne 2 ]; then
+if [ "$#" -lt 2 ]; then
     sed -n '2,/^set/{/^#/s/^# \{0,1\}//p;}' "$0" >&2
     exit 2
 fi
 version=$1
 target=$2
-tools=(hpa-watch image-watch k6-run kind-up tag-bump trivy-gate)
+tools=("${@:3}")
+if [ "${#tools[@]}" -eq 0 ]; then tools=(hpa-watch image-watch k6-run kind-up tag-bump trivy-gate); fi
 
 there=$(sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"$/\1/p' Cargo.toml)
 if [ "$version" != "$there" ]; then
@@ -27,7 +29,10 @@ packages=()
 for tool in "${tools[@]}"; do packages+=(--package "$tool"); done
 build=(cargo build)
 if cargo auditable --version >/dev/null 2>&1; then build=(cargo auditable build); fi
-RUSTFLAGS="$flags --remap-path-prefix=$PWD=. --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo" \
+home="${CARGO_HOME:-$HOME/.cargo}"
+# Of the C in it too: an assertion there names its file.
+RUSTFLAGS="$flags --remap-path-prefix=$PWD=. --remap-path-prefix=$home=cargo" \
+    CFLAGS="-ffile-prefix-map=$PWD=. -ffile-prefix-map=$home=cargo" \
     "${build[@]}" --locked --release "${packages[@]}" --target "$target" --target-dir target/release-build
 
 name="autoscaleops-$version-$target"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds a program twice, from two clones in two folders, as a release does, and compares the digests.
-# Without a name all six programs: half an hour on two cores.
+# Builds a release's archive twice, from two clones in two folders, and compares the digests of the programs and of the
+# archives. Without a name all six programs: half an hour on two cores.
 #
 #   scripts/reproducible.sh                    10 when a digest differs
 #   scripts/reproducible.sh trivy-gate tag-bump
@@ -13,34 +13,40 @@ case ${1:-} in
         exit 2
         ;;
 esac
+# What the programs name their dependencies in, where it is there, is compared too.
+export PATH="$root/.tools/bin:$PATH"
 tools=("$@")
 if [ "${#tools[@]}" -eq 0 ]; then tools=(hpa-watch image-watch k6-run kind-up tag-bump trivy-gate); fi
 host=$(rustc -vV | sed -n 's/^host: //p')
-flags=
-case $host in *-linux-gnu) flags="-C target-feature=+crt-static" ;; esac
-packages=()
-for tool in "${tools[@]}"; do packages+=(--package "$tool"); done
+version=$(sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"$/\1/p' "$root/Cargo.toml")
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # Names of different length: a path that is left in a program would move what comes after it.
 for folder in one the-other-one; do
     git clone --quiet "$root" "$work/$folder"
-    (
-        cd "$work/$folder"
-        RUSTFLAGS="$flags --remap-path-prefix=$PWD=. --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo" \
-            cargo build --quiet --locked --release "${packages[@]}" --target "$host" --target-dir target
-    )
+    "$work/$folder/scripts/package.sh" "$version" "$host" "${tools[@]}" >/dev/null
 done
-differ=0
-for tool in "${tools[@]}"; do
-    one=$(sha256sum <"$work/one/target/$host/release/$tool" | cut -d ' ' -f 1)
-    other=$(sha256sum <"$work/the-other-one/target/$host/release/$tool" | cut -d ' ' -f 1)
+
+worst=0
+compare() {
+    local one other
+    one=$(sha256sum <"$work/one/$1" | cut -d ' ' -f 1)
+    other=$(sha256sum <"$work/the-other-one/$1" | cut -d ' ' -f 1)
     if [ "$one" = "$other" ]; then
-        echo "the same:  $tool  sha256:$one"
+        echo "the same:  $(basename "$1")  sha256:$one"
     else
-        echo "DIFFERENT: $tool  sha256:$one  sha256:$other"
-        differ=10
+        echo "DIFFERENT: $(basename "$1")  sha256:$one  sha256:$other"
+        worst=10
+    fi
+}
+for tool in "${tools[@]}"; do
+    compare "target/release-build/$host/release/$tool"
+    # The same path twice makes no difference, and still differs on another machine.
+    if grep -aqF -e "$work" -e "${CARGO_HOME:-$HOME/.cargo}/" "$work/one/target/release-build/$host/release/$tool"; then
+        echo "DIFFERENT: $tool has a path of this machine in it"
+        worst=10
     fi
 done
-exit "$differ"
+compare "target/package/autoscaleops-$version-$host.tar.gz"
+exit "$worst"
