@@ -5,6 +5,7 @@
 #   scripts/fuzz.sh                every target, ten minutes each
 #   scripts/fuzz.sh 30             thirty seconds each
 #   scripts/fuzz.sh 600 gate edit  these two only
+#   scripts/fuzz.sh --no-build …   with the targets that are built already
 #
 # Inputs of interest gather in target/fuzz/corpus/TARGET, findings in target/fuzz/findings/TARGET. A
 # finding that is mended belongs into scripts/fuzz/corpus/TARGET: `cargo test` replays what lies there.
@@ -14,6 +15,11 @@ set -uo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root" || exit 1
 seconds=600
+build=yes
+if [ "${1:-}" = --no-build ]; then
+    build=no
+    shift
+fi
 case ${1:-} in
     '' | [a-z]*) ;;
     *[!0-9]*)
@@ -36,15 +42,17 @@ for target in "${targets[@]}"; do
 done
 
 export PATH="$root/.tools/bin:$PATH"
-if ! command -v cargo-fuzz >/dev/null; then
-    echo "Installing cargo-fuzz into .tools/…"
-    cargo install --quiet --locked --version 0.13.2 --root "$root/.tools" cargo-fuzz || exit 1
-fi
 folder="${CARGO_TARGET_DIR:-$root/target}/fuzz"
-# Our code is safe Rust but for the stacks of k6-engine, which no target enters: without a sanitizer
-# of memory there are more tries. Overflows and debug assertions are checked.
-# The coverage counters are flags of the compiler that its stable releases have under this name only.
-RUSTC_BOOTSTRAP=1 cargo fuzz build --fuzz-dir scripts/fuzz --sanitizer none --target-dir "$folder" || exit 1
+if [ "$build" = yes ]; then
+    if ! command -v cargo-fuzz >/dev/null; then
+        echo "Installing cargo-fuzz into .tools/…"
+        cargo install --quiet --locked --version 0.13.2 --root "$root/.tools" cargo-fuzz || exit 1
+    fi
+    # Our code is safe Rust but for the stacks of k6-engine, which no target enters: without a sanitizer
+    # of memory there are more tries. Overflows and debug assertions are checked.
+    # The coverage counters are flags of the compiler that its stable releases have under this name only.
+    RUSTC_BOOTSTRAP=1 cargo fuzz build --fuzz-dir scripts/fuzz --sanitizer none --target-dir "$folder" || exit 1
+fi
 host=$(rustc -vV | sed -n 's/^host: //p')
 
 # Files that a parser is given lie in memory, where there is such a place.
@@ -54,7 +62,8 @@ for place in /dev/shm "${TMPDIR:-/tmp}"; do
     fi
 done
 export TMPDIR
-trap 'rm -rf "$TMPDIR"' EXIT
+running=
+trap '[ -z "$running" ] || kill "$running" 2>/dev/null; rm -rf "$TMPDIR"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
@@ -68,8 +77,10 @@ for target in "${targets[@]}"; do
     "$folder/$host/release/$target" "$folder/corpus/$target" "scripts/fuzz/corpus/$target" \
         -max_total_time="$seconds" -max_len=16384 -timeout=20 -rss_limit_mb=3072 -print_final_stats=1 \
         -dict=scripts/fuzz/words.dict -artifact_prefix="$folder/findings/$target/" >"$log" 2>&1 &
-    wait $!
+    running=$!
+    wait "$running"
     code=$?
+    running=
     after=$(find "$folder/findings/$target" -type f | wc -l)
     tries=$(sed -n 's/^stat::number_of_executed_units: //p' "$log")
     edges=$(sed -nE 's/.* cov: ([0-9]+) .*/\1/p' "$log" | tail -n 1)
