@@ -13,6 +13,7 @@ use crate::{config, secret::Secret, stop, text};
 
 mod drain;
 mod error;
+pub(crate) mod guard;
 mod running;
 
 pub use error::ProcessError;
@@ -20,6 +21,7 @@ pub use running::Running;
 pub(crate) use running::kill_all;
 
 use drain::drain;
+use guard::Guard;
 
 /// What a program wrote, and how it ended.
 #[derive(Debug)]
@@ -79,6 +81,7 @@ pub struct Run {
     limit: usize,
     own_group: bool,
     heeds_stop: bool,
+    is_guarded: bool,
 }
 
 impl Run {
@@ -97,6 +100,7 @@ impl Run {
             limit: 1 << 30,
             own_group: true,
             heeds_stop: true,
+            is_guarded: false,
         }
     }
 
@@ -184,6 +188,15 @@ impl Run {
         self
     }
 
+    /// Ends it, with all that it started, even when we are killed: for work that has no end of its own
+    /// soon. It costs a second process of ours.
+    #[must_use]
+    pub fn guarded(mut self) -> Self {
+        self.own_group = true;
+        self.is_guarded = true;
+        self
+    }
+
     /// Returns the program, for messages.
     pub fn program(&self) -> String {
         text::printable(&self.program.to_string_lossy())
@@ -263,11 +276,16 @@ impl Run {
             self.command.process_group(0);
         }
         let program = self.program();
+        // Started before the program, so that there is no time in which a kill leaves that alone.
+        let mut guard = self.is_guarded.then(Guard::start).flatten();
         let child = self.command.spawn().map_err(|source| ProcessError::Start {
             program: program.clone(),
             source,
         })?;
-        Ok(Running::new(program, child, self.own_group))
+        if let Some(guard) = &mut guard {
+            guard.watch(child.id());
+        }
+        Ok(Running::new(program, child, self.own_group, guard))
     }
 
     /// Sets where the streams of a program that is started with [`Self::start`] come from and go.

@@ -214,6 +214,8 @@ impl Load {
             let running = Run::new(program)
                 .args(arguments)
                 .streams(Stdio::null(), Stdio::from(stdout), Stdio::inherit())
+                // A recorder that is killed must not leave a cluster under load.
+                .guarded()
                 .start()
                 .map_err(|err| err.into_unavailable("name a program after `--`"))?;
             self.running = Some(running);

@@ -174,6 +174,7 @@ fn attend(
 ) -> Result<(i32, Vec<u8>, Said, Vec<crate::details::Point>)> {
     let mut running = command(program, script, flags, export, &watch)?
         .streams(Stdio::null(), Stdio::piped(), Stdio::piped())
+        .guarded()
         .start()
         .map_err(|err| err.into_unavailable("install k6, or name it with --k6"))?;
     let stdout = running.child().stdout.take();

@@ -10,11 +10,11 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-use super::ProcessError;
+use super::{ProcessError, guard::Guard};
 use crate::stop;
 
 /// How long a program may take to end after it was asked to.
-const GRACE: Duration = Duration::from_secs(5);
+pub(super) const GRACE: Duration = Duration::from_secs(5);
 
 /// The programs that run now, and whether each leads a group of its own.
 static LIVE: Mutex<Vec<(u32, bool)>> = Mutex::new(Vec::new());
@@ -49,10 +49,17 @@ pub struct Running {
     own_group: bool,
     reaped: bool,
     detached: bool,
+    /// Held until the program has ended, and goes after it.
+    guard: Option<Guard>,
 }
 
 impl Running {
-    pub(super) fn new(program: String, child: Child, own_group: bool) -> Self {
+    pub(super) fn new(
+        program: String,
+        child: Child,
+        own_group: bool,
+        guard: Option<Guard>,
+    ) -> Self {
         let mut live = LIVE.lock().unwrap_or_else(PoisonError::into_inner);
         live.push((child.id(), own_group));
         Self {
@@ -61,6 +68,7 @@ impl Running {
             own_group,
             reaped: false,
             detached: false,
+            guard,
         }
     }
 
@@ -81,7 +89,11 @@ impl Running {
     /// Fails when the system does not know the program any more.
     pub fn poll(&mut self) -> io::Result<Option<ExitStatus>> {
         let status = self.child.try_wait()?;
-        self.reaped |= status.is_some();
+        if status.is_some() {
+            self.reaped = true;
+            // Its number may be another's from now on.
+            self.guard = None;
+        }
         Ok(status)
     }
 
@@ -161,6 +173,8 @@ impl Drop for Running {
         if !self.detached {
             self.end();
         }
+        // One that has ended, or is to live on, is left alone.
+        drop(self.guard.take());
         let mut live = LIVE.lock().unwrap_or_else(PoisonError::into_inner);
         live.retain(|it| it.0 != self.child.id());
     }

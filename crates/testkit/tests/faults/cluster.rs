@@ -159,11 +159,18 @@ fn load_or_watcher_killed_in_the_middle_passes_nothing() {
     // The watcher is killed: its recording ends in the middle, and is no evidence of a way back.
     let watcher = Background::start(&mut record("watcher.jsonl"));
     let child = child_of(watcher.id());
+    let family = children_of(watcher.id());
+    assert!(family.len() > 1, "nobody is there to end the load");
     kill_process(pid(watcher.id()), Signal::KILL).unwrap();
+    // The load, which had most of its half a minute before it, goes too, and whoever saw to that.
+    wait_until("the load ends", Duration::from_secs(15), || {
+        !is_alive(child)
+    });
+    wait_until("nothing is left", Duration::from_secs(15), || {
+        !family.iter().any(|it| is_alive(*it))
+    });
     assert_eq!(judged(&watch, cluster.folder.path(), "watcher.jsonl"), None);
     drop(watcher);
-    // The load knows nothing of it and would go on to its own end.
-    let _ = kill_process(child, Signal::KILL);
 }
 
 /// What `hpa-watch assert` says of a recording: `None` when it does not open the gate.
@@ -183,19 +190,37 @@ fn judged(watch: &Path, folder: &Path, recording: &str) -> Option<()> {
 
 /// The load that a watcher started, once it runs.
 fn child_of(watcher: u32) -> Pid {
-    let path = format!("/proc/{watcher}/task/{watcher}/children");
     let mut found = None;
     wait_until("the load starts", Duration::from_secs(20), || {
-        let text = fs::read_to_string(&path).unwrap_or_default();
-        found = text
-            .split_whitespace()
-            .next()
-            .and_then(|it| it.parse().ok());
+        found = children_of(watcher)
+            .into_iter()
+            .find(|it| name_of(*it).is_some_and(|it| it == "k6-run"));
         found.is_some()
     });
     // Let it do something first.
     std::thread::sleep(Duration::from_secs(2));
-    pid(found.unwrap())
+    found.unwrap()
+}
+
+fn children_of(process: u32) -> Vec<Pid> {
+    let path = format!("/proc/{process}/task/{process}/children");
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let numbers = text.split_whitespace().filter_map(|it| it.parse().ok());
+    numbers.map(pid).collect()
+}
+
+fn name_of(process: Pid) -> Option<String> {
+    let path = format!("/proc/{}/comm", process.as_raw_nonzero());
+    let name = fs::read_to_string(path).ok()?;
+    Some(name.trim_end().to_owned())
+}
+
+/// Whether it runs. What nobody has waited for yet does not.
+fn is_alive(process: Pid) -> bool {
+    let path = format!("/proc/{}/stat", process.as_raw_nonzero());
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let state = text.rsplit(") ").next().and_then(|it| it.chars().next());
+    state.is_some_and(|it| !matches!(it, 'Z' | 'X'))
 }
 
 fn pid(number: u32) -> Pid {
