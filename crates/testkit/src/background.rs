@@ -69,6 +69,11 @@ impl Background {
         self.signal(Signal::INT)
     }
 
+    /// Kills the program (SIGKILL) and nothing beside it, and waits for its end.
+    pub fn kill(&mut self) -> ExitStatus {
+        self.signal(Signal::KILL)
+    }
+
     /// Waits for the program to end by itself.
     pub fn wait(&mut self) -> ExitStatus {
         self.child.wait().unwrap()
@@ -88,6 +93,14 @@ impl Drop for Background {
         let _ = kill_process_group(pid(&self.child), Signal::KILL);
         drop(self.child.wait());
     }
+}
+
+/// Returns whether a process runs. One that has ended and was not waited for does not.
+pub fn runs(process: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // The name before the state is in brackets and may hold anything.
+    let state = stat.rsplit(") ").next().and_then(|it| it.chars().next());
+    state.is_some_and(|it| !matches!(it, 'Z' | 'X'))
 }
 
 fn pid(child: &Child) -> Pid {
@@ -126,14 +139,12 @@ mod tests {
     fn a_dropped_program_takes_its_children_along() {
         let (program, child) =
             Background::start_until(&mut shell("sleep 600 & echo $!; wait"), |line| {
-                line.parse::<i32>().ok().and_then(Pid::from_raw)
+                line.parse().ok()
             });
+        assert!(runs(child));
         drop(program);
         crate::wait_until("the child's end", std::time::Duration::from_mins(1), || {
-            // A killed orphan may stay a zombie until it is collected; it runs no more.
-            rustix::process::test_kill_process(child).is_err()
-                || std::fs::read_to_string(format!("/proc/{}/stat", child.as_raw_nonzero()))
-                    .map_or(true, |stat| stat.contains(") Z "))
+            !runs(child)
         });
     }
 }

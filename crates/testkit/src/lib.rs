@@ -27,7 +27,7 @@ pub mod tunnel;
 pub mod wait;
 
 pub use apiserver::ApiServer;
-pub use background::Background;
+pub use background::{Background, runs};
 pub use command::{built, command, home, root};
 pub use conform::nonconforming;
 pub use git_http::GitHttp;

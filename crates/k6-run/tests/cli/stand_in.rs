@@ -1,8 +1,8 @@
 //! A stand-in for k6 that writes down how it was started.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
-use autoscaleops_testkit::{tool, write_program};
+use autoscaleops_testkit::{Background, runs, tool, wait_until, write_program};
 
 /// Says a version, keeps arguments and environment beside itself, and writes an empty summary.
 const PROGRAM: &str = r#"#!/bin/sh
@@ -132,4 +132,25 @@ fn k6_that_is_missing_or_broken_is_an_error_that_names_what_needs_it() {
         .unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stdout).contains("no such thing"));
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a program that is killed")]
+fn a_run_that_is_killed_leaves_no_k6_behind() {
+    let (folder, script) = super::script("import 'k6/browser';\nexport default function () {}\n");
+    let program = folder.path().join("k6");
+    // Itself and a program of its own, which both have no end.
+    let text = "#!/bin/sh\nif [ \"$1\" = version ]; then echo 'k6 v9.9.9'; exit 0; fi\nsleep 600 &\necho \"$$ $!\" >&2\nwait\n";
+    write_program(&program, text.as_bytes());
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_k6-run"));
+    command.arg("--k6").arg(&program).arg(&script);
+    let (mut run, processes) = Background::start_until(&mut command, |line| {
+        let numbers = line.split(' ').map(|it| it.parse().ok());
+        numbers.collect::<Option<Vec<u32>>>()
+    });
+    assert!(processes.len() == 2 && processes.iter().all(|it| runs(*it)));
+    run.kill();
+    wait_until("k6 ends with it", Duration::from_secs(30), || {
+        !processes.iter().any(|it| runs(*it))
+    });
 }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use autoscaleops_testkit::{Background, Remote, built, free_port, root, wait_until};
+use autoscaleops_testkit::{Background, Remote, built, free_port, root, runs, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
@@ -152,7 +152,7 @@ fn load_or_watcher_killed_in_the_middle_passes_nothing() {
     // The load is killed: what it would have said is missing, and the recording says so.
     let mut watcher = Background::start(&mut record("load.jsonl"));
     let child = child_of(watcher.id());
-    kill_process(child, Signal::KILL).unwrap();
+    kill_process(pid(child), Signal::KILL).unwrap();
     assert!(!watcher.wait().success(), "a load that was killed passed");
     assert_eq!(judged(&watch, cluster.folder.path(), "load.jsonl"), None);
 
@@ -163,11 +163,9 @@ fn load_or_watcher_killed_in_the_middle_passes_nothing() {
     assert!(family.len() > 1, "nobody is there to end the load");
     kill_process(pid(watcher.id()), Signal::KILL).unwrap();
     // The load, which had most of its half a minute before it, goes too, and whoever saw to that.
-    wait_until("the load ends", Duration::from_secs(15), || {
-        !is_alive(child)
-    });
+    wait_until("the load ends", Duration::from_secs(15), || !runs(child));
     wait_until("nothing is left", Duration::from_secs(15), || {
-        !family.iter().any(|it| is_alive(*it))
+        !family.iter().any(|it| runs(*it))
     });
     assert_eq!(judged(&watch, cluster.folder.path(), "watcher.jsonl"), None);
     drop(watcher);
@@ -189,7 +187,7 @@ fn judged(watch: &Path, folder: &Path, recording: &str) -> Option<()> {
 }
 
 /// The load that a watcher started, once it runs.
-fn child_of(watcher: u32) -> Pid {
+fn child_of(watcher: u32) -> u32 {
     let mut found = None;
     wait_until("the load starts", Duration::from_secs(20), || {
         found = children_of(watcher)
@@ -202,25 +200,17 @@ fn child_of(watcher: u32) -> Pid {
     found.unwrap()
 }
 
-fn children_of(process: u32) -> Vec<Pid> {
+fn children_of(process: u32) -> Vec<u32> {
     let path = format!("/proc/{process}/task/{process}/children");
     let text = fs::read_to_string(path).unwrap_or_default();
-    let numbers = text.split_whitespace().filter_map(|it| it.parse().ok());
-    numbers.map(pid).collect()
+    text.split_whitespace()
+        .filter_map(|it| it.parse().ok())
+        .collect()
 }
 
-fn name_of(process: Pid) -> Option<String> {
-    let path = format!("/proc/{}/comm", process.as_raw_nonzero());
-    let name = fs::read_to_string(path).ok()?;
+fn name_of(process: u32) -> Option<String> {
+    let name = fs::read_to_string(format!("/proc/{process}/comm")).ok()?;
     Some(name.trim_end().to_owned())
-}
-
-/// Whether it runs. What nobody has waited for yet does not.
-fn is_alive(process: Pid) -> bool {
-    let path = format!("/proc/{}/stat", process.as_raw_nonzero());
-    let text = fs::read_to_string(path).unwrap_or_default();
-    let state = text.rsplit(") ").next().and_then(|it| it.chars().next());
-    state.is_some_and(|it| !matches!(it, 'Z' | 'X'))
 }
 
 fn pid(number: u32) -> Pid {
