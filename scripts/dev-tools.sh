@@ -36,11 +36,14 @@ zizmor      | zizmor==1.32.0                            | 84a6acb975accc13408786
 packages='
 docker          | docker.io
 docker-registry | docker-registry
+fish            | fish
 jq              | jq
 lua5.1          | lua5.1
+man             | man-db
 promtool        | prometheus
 skopeo          | skopeo
 wrk             | wrk
+zsh             | zsh
 '
 
 # program | crate==version: built here, which takes minutes, so only where it is asked for by name

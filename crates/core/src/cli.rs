@@ -16,6 +16,7 @@ use crate::{
     stop,
 };
 
+mod completions;
 mod generate;
 mod output;
 

@@ -11,7 +11,7 @@ use clap_complete::Shell;
 use clap_mangen::{Man, roff::Roff};
 use serde_json::{Value, json};
 
-use super::{CommonArgs, Format, LONG_VERSION, Tool};
+use super::{CommonArgs, Format, LONG_VERSION, Tool, completions};
 use crate::{
     config::{self, Resolved},
     console::{self, Console},
@@ -68,13 +68,7 @@ pub(super) fn run<T: Tool>(matches: &ArgMatches) -> Option<u8> {
     let written = match name {
         "completions" => {
             let shell = *matches.get_one::<Shell>("shell")?;
-            let mut text = Vec::new();
-            clap_complete::generate(shell, &mut command::<T>(), T::NAME, &mut text);
-            let text = String::from_utf8_lossy(&text);
-            Ok(match shell {
-                Shell::Bash => with_subcommands(&text, T::NAME),
-                _ => text.into_owned(),
-            })
+            Ok(completions::script(shell, &mut command::<T>(), T::NAME))
         }
         "man" => man::<T>(),
         "config" => match matches.subcommand()? {
@@ -91,14 +85,6 @@ pub(super) fn run<T: Tool>(matches: &ArgMatches) -> Option<u8> {
             Some(failure::code(&err))
         }
     }
-}
-
-/// Returns the completions for bash such that those of subcommands are found. `clap_complete` looks
-/// for them under one spelling of a name with a hyphen, and writes them under another.
-fn with_subcommands(script: &str, name: &str) -> String {
-    let end = "__subcmd__";
-    let written = name.replace('-', end) + end;
-    script.replace(&written, &(name.replace('-', "__") + end))
 }
 
 fn common(matches: &ArgMatches) -> CommonArgs {
