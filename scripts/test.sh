@@ -105,9 +105,9 @@ step_doc() { RUSTDOCFLAGS="-D warnings" check "documentation builds" cargo doc -
 step_deny() {
     check_with cargo-deny "dependencies: bans, licences, sources" cargo-deny --locked check bans licenses sources
     if command -v cargo-deny >/dev/null && [ -d "${CARGO_HOME:-$HOME/.cargo}/advisory-dbs" ]; then
-        check "dependencies: advisories" cargo-deny --locked check --disable-fetch advisories
+        check "dependencies: advisories" cargo-deny --locked --offline check advisories
     else
-        skip "dependencies: advisories (no advisory database on this machine)"
+        skip "dependencies: advisories (no database of them on this machine: cargo-deny fetch db)"
     fi
 }
 
