@@ -28,23 +28,17 @@ target() {
 
 from_release() {
     [[ "$VERSION" =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || fail "version wants three numbers, such as 0.1.0, not a range or a name" 2
-    local name cache
-    name="autoscaleops-$VERSION-$(target)"
-    cache="$RUNNER_TEMP/autoscaleops/$VERSION"
-    if [ ! -x "$cache/$name/$TOOL" ]; then
+    local cache="$RUNNER_TEMP/autoscaleops/$VERSION"
+    if [ ! -x "$cache/bin/$TOOL" ]; then
         mkdir -p "$cache"
         gh release download "cli-v$VERSION" --repo "$repository" --dir "$cache" --clobber \
-            --pattern "$name.tar.gz" --pattern SHA256SUMS || fail "release cli-v$VERSION cannot be had" 3
-        (
-            cd "$cache"
-            # Of all the sums only ours, and it must be there.
-            grep -F "  $name.tar.gz" SHA256SUMS | shasum --algorithm 256 --check --quiet -
-        ) || fail "the checksum of $name.tar.gz is wrong" 1
-        gh attestation verify "$cache/$name.tar.gz" --repo "$repository" >&2 ||
-            fail "$name.tar.gz was not built by the release workflow of $repository" 1
-        tar -xzf "$cache/$name.tar.gz" -C "$cache"
+            --pattern "autoscaleops-$VERSION-$(target).tar.gz" --pattern SHA256SUMS || fail "release cli-v$VERSION cannot be had" 3
+        local code=0
+        AUTOSCALEOPS_REPOSITORY=$repository "$here/../../scripts/install.sh" --attested --version "$VERSION" \
+            --from "$cache" --prefix "$cache" "$TOOL" >&2 || code=$?
+        [ "$code" -eq 0 ] || fail "release cli-v$VERSION of $repository is not what its release workflow built" "$code"
     fi
-    echo "$cache/$name/$TOOL"
+    echo "$cache/bin/$TOOL"
 }
 
 from_build() {

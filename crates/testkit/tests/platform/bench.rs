@@ -124,8 +124,15 @@ impl Bench {
         let remote = Remote::new(&files);
         let clone = remote.clone_with(&[]);
         for script in list(".github", &[".sh"]).into_iter().chain(
-            ["build-demo-app", "dev-tools", "package", "test", "e2e"]
-                .map(|name| format!("scripts/{name}.sh")),
+            [
+                "build-demo-app",
+                "dev-tools",
+                "install",
+                "package",
+                "test",
+                "e2e",
+            ]
+            .map(|name| format!("scripts/{name}.sh")),
         ) {
             fs::set_permissions(
                 clone.path().join(&script),

@@ -6,15 +6,24 @@ use autoscaleops_testkit::{Stubs, command, peer, root, write_program};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
-/// A `gh` that downloads from a folder, and verifies or refuses as it is told.
-const GH: &str = r#"#!/bin/sh
+/// A `gh` that downloads from a folder, and verifies or refuses as it is told, with gh's own exit codes: 1 for anything that
+/// is wrong, 4 when nobody is signed in.
+pub(crate) const GH: &str = r#"#!/bin/sh
 echo "gh $*" >>"$GH_FOLDER/calls"
 case "$1 $2" in
 "release download")
     while [ "$1" != --dir ]; do shift; done
     cp "$GH_FOLDER"/release/* "$2"
     ;;
-"attestation verify") exit "$(cat "$GH_FOLDER/verdict")" ;;
+"--version ") echo "gh version $(cat "$GH_FOLDER/version" 2>/dev/null || echo 2.95.0) (2026-11-01)" ;;
+"attestation verify")
+    verdict=$(cat "$GH_FOLDER/verdict")
+    case $verdict in
+    1) echo "Error: verifying with issuer \"sigstore.dev\"" >&2 ;;
+    4) echo "To get started with GitHub CLI, please run:  gh auth login" >&2 ;;
+    esac
+    exit "$verdict"
+    ;;
 *) exit 64 ;;
 esac
 "#;
@@ -56,7 +65,7 @@ fn install(folder: &TempDir, version: &str) -> Outcome {
 }
 
 /// Makes a release with one program in it, attested or not.
-fn release(attested: bool) -> Option<TempDir> {
+pub(crate) fn release(attested: bool) -> Option<TempDir> {
     if !cfg!(target_os = "linux") || peer("shasum").is_none() {
         return None;
     }
@@ -74,6 +83,16 @@ fn release(attested: bool) -> Option<TempDir> {
         std::os::unix::fs::PermissionsExt::from_mode(0o755),
     )
     .unwrap();
+    for (name, text) in [
+        ("man/tag-bump.1", ".TH tag-bump 1\n"),
+        ("completions/tag-bump.bash", "complete tag-bump\n"),
+        ("completions/tag-bump.zsh", "#compdef tag-bump\n"),
+        ("completions/tag-bump.fish", "complete -c tag-bump\n"),
+    ] {
+        let path = inside.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
     fs::create_dir(folder.path().join("release")).unwrap();
     let archive = folder.path().join("release").join(format!("{name}.tar.gz"));
     command("/bin/tar")
@@ -92,7 +111,7 @@ fn release(attested: bool) -> Option<TempDir> {
     Some(folder)
 }
 
-fn sum(archive: &Path) {
+pub(crate) fn sum(archive: &Path) {
     let digest = Sha256::digest(fs::read(archive).unwrap());
     let hex = digest.iter().fold(String::new(), |mut hex, byte| {
         write!(hex, "{byte:02x}").unwrap();
@@ -171,7 +190,7 @@ fn an_archive_that_another_workflow_built_is_refused() {
     assert!(
         outcome
             .error
-            .contains("was not built by the release workflow"),
+            .contains("is not attested by the release workflow of autoscaleops/autoscaleops"),
         "{}",
         outcome.error
     );

@@ -8,6 +8,7 @@ mod charts;
 mod delivery;
 mod files;
 mod install;
+mod install_script;
 mod local_image;
 mod mutants;
 mod notice;

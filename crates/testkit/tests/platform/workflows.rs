@@ -119,6 +119,11 @@ fn other_versions_are_said_once_too() {
             "{tool}"
         );
     }
+    let installed = format!("\nversion={}\n", package["version"].as_str().unwrap());
+    assert!(
+        read("scripts/install.sh").contains(&installed),
+        "scripts/install.sh is of another release"
+    );
     // Trivy by one version everywhere.
     let trivy = Regex::new(r"setup-trivy@[^\n]*\n\s+with:\n\s+version: (v[\d.]+)").unwrap();
     let versions: BTreeSet<String> = list(".github/workflows", &[".yml"])

@@ -22,6 +22,7 @@ const GH: &str = r#"#!/bin/sh
 echo "$*" >>"$STUB_FOLDER/gh"
 case "$1 $2" in
 "pr list") cat "$STUB_FOLDER/pulls" 2>/dev/null || echo '[]' ;;
+"--version ") echo "gh version 2.95.0 (2026-11-01)" ;;
 "attestation verify") [ ! -e "$STUB_FOLDER/unattested" ] ;;
 "release list") cat "$STUB_FOLDER/draft" 2>/dev/null || true ;;
 "release upload")
@@ -84,6 +85,7 @@ pub(super) fn checkout(app: &Path) -> Vec<(String, String)> {
                 VALUES,
                 PROD,
                 "crates/demo-app/Dockerfile",
+                "scripts/install.sh",
                 "scripts/package.sh",
                 "scripts/package/Dockerfile",
                 "Cargo.toml",
