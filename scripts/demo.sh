@@ -50,15 +50,18 @@ fi
 unset GITHUB_ACTIONS GITHUB_OUTPUT GITHUB_STEP_SUMMARY AUTOSCALEOPS_CONFIG
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/autoscaleops-demo.XXXXXX") || exit 1
+trap 'rm -rf "$work"' EXIT
 # shellcheck source=scripts/lib/story.sh
 source "$root/scripts/lib/story.sh"
 # shellcheck source=scripts/lib/docker.sh
 source "$root/scripts/lib/docker.sh"
 cluster=
+reserved=()
 clean_up() {
-    trap '' INT TERM
+    trap '' INT TERM HUP
     # The shell would name each job that ends here.
     exec 2>/dev/null
+    rm -f "${reserved[@]}"
     if [ "$keep" = kept ]; then stop_docker; return; fi
     end_processes
     # The cluster runs beside the script, not below it.
@@ -69,6 +72,7 @@ clean_up() {
 trap clean_up EXIT
 trap 'echo; echo "Interrupted: cleaning up."; exit 130' INT
 trap 'exit 143' TERM
+trap 'exit 129' HUP
 cd "$work" || exit 1
 
 page="$target/demo/report.html"
@@ -81,14 +85,23 @@ export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
 git init --quiet --bare --initial-branch=main shop.git
 git init --quiet --initial-branch=main seed
 cp -R "$root/scripts/demo/deploy/." seed
-# 30007 and 30011 as in the charts, unless something else listens there.
-node_port() { # WISH
-    local port=$1
-    while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((30100 + RANDOM % 2600)); done
-    echo "$port"
+# 30007 and 30011 as in the charts, unless something else listens there, or another demo is about to.
+reserve() { # PORT
+    local file="/tmp/autoscaleops-demo.$1"
+    if (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; then return 1; fi
+    # What a demo left that was killed is no claim any more.
+    if [ -e "$file" ] && ! kill -0 "$(<"$file")" 2>/dev/null; then rm -f "$file"; fi
+    (set -o noclobber && echo $$ >"$file") 2>/dev/null && reserved+=("$file")
 }
-dev_port=$(node_port 30007)
-prod_port=$(node_port 30011)
+node_port() { # WISH ENVIRONMENT, into $port
+    port=$1
+    until reserve "$port"; do port=$((30100 + RANDOM % 2600)); done
+    if [ "$port" -ne "$1" ]; then
+        say "port $1 is taken (\`kind-up doctor\` says what it can of it), so $2 is served at $port"
+    fi
+}
+node_port 30007 dev && dev_port=$port
+node_port 30011 prod && prod_port=$port
 sed -i.old "s/nodePort: 30007/nodePort: $dev_port/" seed/dev/shop.yaml
 sed -i.old "s/nodePort: 30011/nodePort: $prod_port/" seed/prod/shop.yaml
 rm seed/*/*.old
@@ -97,6 +110,10 @@ git -C seed commit --quiet --message "shop: first deployment"
 git -C seed push --quiet "$work/shop.git" main
 rm -rf seed
 remote="file://$work/shop.git"
+# As they stand in a command, also where a folder has a space in its name.
+quoted_remote=$(printf %q "$remote")
+quoted_target=$(printf %q "$target")
+script=$(printf %q "$root/scripts/k6/autoscale.js")
 remote_log() { git -C "$work/shop.git" log --format='%s' main; }
 commits() { git -C "$work/shop.git" rev-list --count main; }
 
@@ -127,20 +144,21 @@ cat >autoscaleops.yaml <<CONFIG
 kind-up:
   provider: embedded
   cluster: demo
-  state_dir: $work/cluster
+  state_dir: "$work/cluster"
   root_app: ""
   manifests: [applications.yaml]
   embedded:
     # A pod is a process of this machine. Everything is a little faster than in a real cluster.
     images:
-      $image: {program: $target/debug/demo-app, tags: [dev-0000000, 1.0.0, 1.2.3]}
+      $image: {program: "$target/debug/demo-app", tags: [dev-0000000, 1.0.0, 1.2.3]}
     git_period: 1s
     sync_period: 2s
     metrics_window: 3s
     cpu_initialization_period: 3s
     initial_readiness_delay: 3s
 CONFIG
-sed "s|REMOTE|$remote|" "$root/scripts/demo/applications.yaml" >applications.yaml
+applications=$(<"$root/scripts/demo/applications.yaml")
+printf '%s\n' "${applications//REMOTE/"$remote"}" >applications.yaml
 
 # The version that an environment serves, waited for.
 serves() { # ENVIRONMENT PORT VERSION
@@ -165,11 +183,11 @@ expect 10 "trivy-gate vulnerable.trivy.json"
 
 step "A closed gate closes the pipe: nothing is pushed"
 before=$(commits)
-expect 10 "trivy-gate vulnerable.trivy.json -o json | tag-bump dev/shop.yaml --repo $remote --from - --push"
+expect 10 "trivy-gate vulnerable.trivy.json -o json | tag-bump dev/shop.yaml --repo $quoted_remote --from - --push"
 shows "commits on the remote" "$(commits)" "$before"
 
 step "A clean image passes, and its tag lands in Git"
-expect 0 "trivy-gate clean.trivy.json -o json | tag-bump dev/shop.yaml --repo $remote --from - --push"
+expect 0 "trivy-gate clean.trivy.json -o json | tag-bump dev/shop.yaml --repo $quoted_remote --from - --push"
 shows "commits on the remote" "$(commits)" "$((before + 1))"
 expect 0 "git -C shop.git show --format='%h %an: %s' --unified=1 main"
 
@@ -177,25 +195,26 @@ step "The cluster follows: dev serves the new version"
 serves dev "$dev_port" 1.2.3
 
 step "The same again changes nothing"
-expect 0 "trivy-gate clean.trivy.json -o json | tag-bump dev/shop.yaml --repo $remote --from - --push"
+expect 0 "trivy-gate clean.trivy.json -o json | tag-bump dev/shop.yaml --repo $quoted_remote --from - --push"
 shows "commits on the remote" "$(commits)" "$((before + 1))"
 
 step "Load makes dev scale from 1 to 3 and back, and two tools judge it"
 KUBECONFIG=$(kind-up kubeconfig --path)
 export KUBECONFIG
-expect 0 "hpa-watch record -o scaling.jsonl --settle 12s -n dev shop -- k6-run run $root/scripts/k6/autoscale.js -e BASE_URL=http://127.0.0.1:$dev_port -e DURATION=25s -e LOAD_MS=20 -e PATIENCE=3"
+expect 0 "hpa-watch record -o scaling.jsonl --settle 12s -n dev shop -- k6-run run $script -e BASE_URL=http://127.0.0.1:$dev_port -e DURATION=25s -e LOAD_MS=20 -e PATIENCE=3"
 expect 0 "hpa-watch assert shop -n dev --from scaling.jsonl --out '>=3 within 1m' --back '<=1 within 2m' --max-reversals 1"
-expect 0 "hpa-watch report scaling.jsonl --svg scaling.svg --html '$target/demo/scaling.html'"
+expect 0 "hpa-watch report scaling.jsonl --svg scaling.svg --html $quoted_target/demo/scaling.html"
 
 # ── a release comes to prod ───────────────────────────────────────────────────────────────────
 mkfifo registry.in
-beside registry bash -c "exec '$target/debug/examples/registry' --listen 127.0.0.1:0 --tags acme/shop=0.9.0,1.0.0 <>registry.in"
+# shellcheck disable=SC2016
+beside registry bash -c 'exec "$0" --listen 127.0.0.1:0 --tags acme/shop=0.9.0,1.0.0 <>registry.in' "$target/debug/examples/registry"
 until_true 10 grep -q "^listening on " registry.log || exit 1
 registry=$(sed -n 's/^listening on //p' registry.log)
 cat >>autoscaleops.yaml <<CONFIG
 image-watch:
-  repository: $remote
-  cache: $work/cache
+  repository: "$remote"
+  cache: "$work/cache"
   images:
     - name: shop-prod
       image: $registry/acme/shop
@@ -232,7 +251,8 @@ echo "   its recording     $target/demo/scaling.jsonl   (hpa-watch report, hpa-w
 if [ "$keep" = yes ]; then
     keep=kept
     echo "   dev, prod         http://127.0.0.1:$dev_port/version   http://127.0.0.1:$prod_port/version"
-    echo "   the cluster       export KUBECONFIG=$KUBECONFIG"
+    echo "   the cluster       export KUBECONFIG=$(printf %q "$KUBECONFIG")"
     echo "   the repository    $remote"
-    echo "   to end it all     (cd $work && $target/debug/kind-up down --yes); kill ${story_background[*]}; rm -rf $work"
+    folder=$(printf %q "$work")
+    echo "   to end it all     (cd $folder && $quoted_target/debug/kind-up down --yes); kill ${story_background[*]}; rm -rf $folder"
 fi

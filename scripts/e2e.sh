@@ -30,13 +30,14 @@ export PATH="$target/debug:$root/.tools/bin:$PATH"
 unset GITHUB_ACTIONS GITHUB_OUTPUT GITHUB_STEP_SUMMARY AUTOSCALEOPS_CONFIG
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/autoscaleops-e2e.XXXXXX") || exit 1
+trap 'rm -rf "$work"' EXIT
 # shellcheck source=scripts/lib/story.sh
 source "$root/scripts/lib/story.sh"
 # shellcheck source=scripts/lib/docker.sh
 source "$root/scripts/lib/docker.sh"
 cluster=
 clean_up() {
-    trap '' INT TERM
+    trap '' INT TERM HUP
     # The shell would name each job that ends here.
     exec 2>/dev/null
     end_processes
@@ -47,6 +48,7 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
+trap 'exit 129' HUP
 cd "$work" || exit 1
 
 skipped=()

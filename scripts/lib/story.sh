@@ -25,8 +25,9 @@ fi
 
 mkfifo "$work/.pipe"
 
-# Children get process groups of their own, so that an interrupt can be passed on to all of one.
-set -m
+# Programs of the story get process groups of their own (`set -m` around their start), so that an
+# interrupt can be passed on to all of one. What the script runs for itself stays in its own, else
+# Ctrl-C would reach that alone.
 
 now_ms() { local now=${EPOCHREALTIME/[.,]/}; echo "$((now / 1000))"; }
 
@@ -61,10 +62,12 @@ expect() {
     echo "   ${dim}\$${plain} $command"
     started=$(now_ms)
     # Shown while it comes, and kept.
+    set -m
     tee "$log" <"$work/.pipe" | sed -u 's/^/     /' &
     printer=$!
     bash -o pipefail -c "$command" >"$work/.pipe" 2>&1 </dev/null &
     story_child=$!
+    set +m
     wait "$story_child"
     code=$?
     story_child=
@@ -106,8 +109,10 @@ shows() {
 beside() {
     local name="$1"
     shift
+    set -m
     "$@" >"$work/$name.log" 2>&1 </dev/null &
     story_background+=($!)
+    set +m
 }
 
 # until_true SECONDS COMMAND...: waits until the command succeeds.
@@ -122,11 +127,19 @@ until_true() {
 
 # Ends every process that the story started, the foreground one too.
 end_processes() {
+    end_groups $story_child "${story_background[@]}"
+    # An interrupt may have come before a number was noted; and whoever prints goes last.
+    # shellcheck disable=SC2046
+    end_groups $(jobs -p)
+    story_child=
+    story_background=()
+    return 0
+}
+
+end_groups() {
     local id
-    for id in $story_child "${story_background[@]}"; do
-        kill -TERM -- "-$id" 2>/dev/null
-    done
-    for id in $story_child "${story_background[@]}"; do
+    for id in "$@"; do kill -TERM -- "-$id" 2>/dev/null; done
+    for id in "$@"; do
         for _ in $(seq 50); do
             kill -0 -- "-$id" 2>/dev/null || break
             sleep 0.1
@@ -134,9 +147,6 @@ end_processes() {
         kill -KILL -- "-$id" 2>/dev/null
         wait "$id" 2>/dev/null
     done
-    story_child=
-    story_background=()
-    return 0
 }
 
 # summary: each step with its verdict and its time, for people at a terminal.

@@ -6,6 +6,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     convert::Infallible,
+    io::ErrorKind,
     net::SocketAddr,
     sync::{
         Arc, Mutex,
@@ -128,7 +129,13 @@ pub(crate) async fn run(cluster: Arc<Cluster>) {
                         listening.insert(port, Listening { shared, task });
                     }
                     Err(err) => {
-                        let message = format!("cannot listen on 127.0.0.1:{port}: {err}");
+                        let message = if err.kind() == ErrorKind::AddrInUse {
+                            format!(
+                                "cannot listen on 127.0.0.1:{port}: another program does; end it, or give the Service another nodePort"
+                            )
+                        } else {
+                            format!("cannot listen on 127.0.0.1:{port}: {err}")
+                        };
                         if refused.insert(port, message.clone()).as_ref() != Some(&message) {
                             warn(&cluster, &node_port.service, &message);
                             mark(&cluster, &node_port.service, Some(&message));

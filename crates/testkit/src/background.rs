@@ -79,7 +79,8 @@ impl Background {
         self.child.wait().unwrap()
     }
 
-    fn signal(&mut self, signal: Signal) -> ExitStatus {
+    /// Sends the program a signal, and waits for its end.
+    pub fn signal(&mut self, signal: Signal) -> ExitStatus {
         if self.child.try_wait().unwrap().is_none() {
             kill_process(pid(&self.child), signal).unwrap();
         }

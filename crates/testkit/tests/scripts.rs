@@ -9,10 +9,12 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
+    time::Duration,
 };
 
-use autoscaleops_testkit::{Background, Stubs, built, root, write_program};
+use autoscaleops_testkit::{Background, Stubs, built, peer, root, wait_until, write_program};
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 #[test]
@@ -125,9 +127,13 @@ fn a_benchmark_replaces_its_own_section_and_no_other() {
     assert_eq!(text.matches("<!-- bench:").count(), 2, "{text}");
 }
 
-#[test]
-fn the_demo_leaves_nothing_behind_when_it_is_interrupted() {
-    let tools = [
+/// The demo from a checkout, and in a place, whose names have a space.
+struct Demo {
+    folder: TempDir,
+}
+
+impl Demo {
+    const TOOLS: [&str; 7] = [
         "kind-up",
         "trivy-gate",
         "tag-bump",
@@ -136,36 +142,100 @@ fn the_demo_leaves_nothing_behind_when_it_is_interrupted() {
         "k6-run",
         "demo-app",
     ];
-    if tools.iter().any(|it| built(it).is_none()) {
-        return;
-    }
-    // At its first step, in the middle of a push, under load. `DEMO_STEPS="1 2 3 …"` tries others.
-    let steps = std::env::var("DEMO_STEPS").unwrap_or_else(|_| "1 4 7".to_owned());
-    for step in steps.split_whitespace() {
+
+    fn new() -> Option<Self> {
+        if Self::TOOLS.iter().any(|it| built(it).is_none()) {
+            return None;
+        }
         let folder = TempDir::new().unwrap();
-        let heading = format!("{step}. ");
-        let mut demo = Command::new(root().join("scripts/demo.sh"));
-        demo.args(["--no-build", "--recorded"])
-            .env("TMPDIR", folder.path())
+        std::os::unix::fs::symlink(root(), folder.path().join("a checkout")).unwrap();
+        fs::create_dir(folder.path().join("a place")).unwrap();
+        Some(Self { folder })
+    }
+
+    fn script(&self) -> PathBuf {
+        self.folder.path().join("a checkout/scripts/demo.sh")
+    }
+
+    fn place(&self) -> PathBuf {
+        self.folder.path().join("a place")
+    }
+
+    fn prepare<'c>(&self, command: &'c mut Command) -> &'c mut Command {
+        let target = built("kind-up").unwrap();
+        command
+            .env("TMPDIR", self.place())
             .env("NO_COLOR", "1")
-            .env(
-                "CARGO_TARGET_DIR",
-                built("kind-up").unwrap().ancestors().nth(2).unwrap(),
-            );
-        let (mut demo, ()) =
-            Background::start_until(&mut demo, |line| line.starts_with(&heading).then_some(()));
-        let status = demo.interrupt();
-        assert_eq!(status.code(), Some(130), "step {step}");
-        let left: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
-        assert!(left.is_empty(), "step {step}: {left:?}");
-        let name = folder.path().to_str().unwrap();
+            .env("CARGO_TARGET_DIR", target.ancestors().nth(2).unwrap())
+    }
+
+    /// Asserts that no file and no process of it is left.
+    fn is_gone(&self, when: &str) {
+        let left: Vec<_> = fs::read_dir(self.place()).unwrap().collect();
+        assert!(left.is_empty(), "{when}: {left:?}");
+        let name = self.folder.path().to_str().unwrap();
         let processes: Vec<String> = fs::read_dir("/proc")
             .unwrap()
-            .filter_map(|it| fs::read_to_string(it.ok()?.path().join("cmdline")).ok())
-            .filter(|it| it.contains(name))
+            .filter_map(|it| {
+                let process = it.ok()?.path();
+                let read = |name: &str| fs::read(process.join(name)).unwrap_or_default();
+                // All but pods have the demo's environment, and a pod works in its folder.
+                let place = fs::read_link(process.join("cwd")).unwrap_or_default();
+                let marks = [read("cmdline"), read("environ")].concat();
+                let marks = String::from_utf8_lossy(&marks).into_owned();
+                (marks.contains(name) || place.starts_with(name)).then_some(marks)
+            })
             .collect();
-        assert!(processes.is_empty(), "step {step}: {processes:?}");
+        assert!(processes.is_empty(), "{when}: {processes:?}");
     }
+}
+
+#[test]
+fn the_demo_leaves_nothing_behind_when_it_is_interrupted() {
+    let Some(demo) = Demo::new() else { return };
+    // Where the demo would be served something else listens, be it this.
+    let _held = std::net::TcpListener::bind(("127.0.0.1", 30_007));
+    // At its first step, in the middle of a push, under load. `DEMO_STEPS="1 2 3 …"` tries others.
+    let steps = std::env::var("DEMO_STEPS").unwrap_or_else(|_| "1 4 7".to_owned());
+    let signals = [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)];
+    for (step, (signal, code)) in steps.split_whitespace().zip(signals.iter().cycle()) {
+        let heading = format!("{step}. ");
+        let mut command = Command::new(demo.script());
+        demo.prepare(&mut command)
+            .args(["--no-build", "--recorded"]);
+        let mut is_told = false;
+        let (mut running, ()) = Background::start_until(&mut command, |line| {
+            is_told |= line.contains("port 30007 is taken");
+            line.starts_with(&heading).then_some(())
+        });
+        assert!(is_told, "nothing was said of the port");
+        let status = running.signal(*signal);
+        assert_eq!(status.code(), Some(*code), "step {step}");
+        demo.is_gone(&format!("step {step}"));
+    }
+}
+
+#[test]
+fn ctrl_c_on_a_terminal_ends_the_demo_while_it_prepares() {
+    let Some(demo) = Demo::new() else { return };
+    // What runs in the foreground gets a terminal's interrupt, and must not be alone with it.
+    let Some(script) = peer("script") else { return };
+    let mut command = Command::new(script);
+    let line = format!("'{}' --no-build --recorded", demo.script().display());
+    demo.prepare(&mut command)
+        .args(["-qefc", &line, "/dev/null"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    wait_until("a demo prepares", Duration::from_secs(60), || {
+        let mut begun = fs::read_dir(demo.place()).unwrap().flatten();
+        begun.any(|it| it.path().join("shop.git").exists())
+    });
+    let mut keys = child.stdin.take().unwrap();
+    std::io::Write::write_all(&mut keys, b"\x03").unwrap();
+    let status = child.wait().unwrap();
+    assert_eq!(status.code(), Some(130));
+    demo.is_gone("while it prepares");
 }
 
 /// Runs scripts/test.sh with a stub for cargo, and its logs in a folder of its own.
