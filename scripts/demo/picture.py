@@ -29,7 +29,7 @@ print(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {COLUMNS * 7.9 + 2 
       'font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, \'DejaVu Sans Mono\', monospace">')
 print("<title>A run of scripts/demo.sh: each step with its command and what it said</title>")
 print("<style>text{white-space:pre;fill:#d1d7e0}.step{fill:#f0f6fc;font-weight:600}.command{fill:#9198a1}.fail{fill:#d29922}.said{fill:#3fb950}</style>")
-print('<rect width="100%" height="100%" rx="8" fill="#0d1117"/>')
+print('<rect x="0.5" y="0.5" width="99.9%" height="99.9%" rx="8" fill="#0d1117" stroke="#3d444d"/>')
 for number, (kind, text) in enumerate(kept):
     if text:
         print(f'<text class="{kind}" x="{left}" y="{left + size * (number + 0.8):.0f}" xml:space="preserve">{html.escape(cut(text))}</text>')

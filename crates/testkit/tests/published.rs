@@ -153,10 +153,24 @@ fn links_between_documents_lead_somewhere() {
 #[test]
 fn commands_in_the_documents_parse() {
     let mut wrong = Vec::new();
-    for document in documents() {
-        let text = fs::read_to_string(&document).unwrap();
-        for line in shell_lines(&text) {
-            let Some((tool, arguments)) = our_command(&line) else {
+    let mut texts: Vec<(String, Vec<String>)> = documents()
+        .iter()
+        .map(|it| (shown(it), shell_lines(&fs::read_to_string(it).unwrap())))
+        .collect();
+    for tool in TOOLS {
+        let Some(program) = built(tool) else { return };
+        let output = command(&program)
+            .env("COLUMNS", "200")
+            .arg("--help")
+            .output()
+            .unwrap();
+        let examples = examples(&String::from_utf8(output.stdout).unwrap());
+        assert!(examples.len() > 3, "{tool}: {examples:?}");
+        texts.push((format!("{tool} --help"), examples));
+    }
+    for (place, lines) in &texts {
+        for line in lines {
+            let Some((tool, arguments)) = our_command(line) else {
                 continue;
             };
             let Some(program) = built(tool) else { continue };
@@ -167,12 +181,44 @@ fn commands_in_the_documents_parse() {
             {
                 let flag = flag.split('=').next().unwrap();
                 if flag != "--" && !help.contains(flag) {
-                    wrong.push(format!("{}: `{line}`: no {flag}", shown(&document)));
+                    wrong.push(format!("{place}: `{line}`: no {flag}"));
                 }
             }
         }
     }
     assert_eq!(wrong.join("\n"), "");
+}
+
+/// The command lines under "Examples:", each without the words that explain it.
+fn examples(help: &str) -> Vec<String> {
+    let (_, after) = help.split_once("Examples:\n").unwrap_or_default();
+    let lines = after.lines().take_while(|it| it.starts_with("  "));
+    let text = lines.collect::<Vec<_>>().join("\n").replace("\\\n", " ");
+    text.lines()
+        .flat_map(|it| it.trim_start().split("   ").take(1))
+        .flat_map(|it| it.split(" | "))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn the_chart_is_what_hpa_watch_draws_of_the_recording_beside_it() {
+    let Some(program) = built("hpa-watch") else {
+        return;
+    };
+    let folder = tempfile::TempDir::new().unwrap();
+    let drawn = folder.path().join("scaling.svg");
+    command(program)
+        .arg("report")
+        .arg(root().join("docs/scaling.jsonl"))
+        .arg("--svg")
+        .arg(&drawn)
+        .assert()
+        .success();
+    snapbox::Assert::new().action_env("SNAPSHOTS").eq(
+        fs::read_to_string(drawn).unwrap(),
+        snapbox::Data::read_from(&root().join("docs/scaling.svg"), None).raw(),
+    );
 }
 
 /// The help of the tool, and of the subcommands that the first arguments name.

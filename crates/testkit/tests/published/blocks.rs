@@ -3,14 +3,28 @@
 //!
 //! In what is shown, a line `…` stands for any lines, and a `…` that ends a line for the rest of it.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, thread};
 
-use autoscaleops_testkit::{Remote, built, command, home, root};
+use autoscaleops_testkit::{Registry, Remote, built, command, root};
 use tempfile::TempDir;
 
 use super::{TOOLS, documents, shown};
 
+/// What the documents name: files of a checkout, by the path that they have there.
+const FILES: [(&str, &str); 7] = [
+    ("dev/values.yaml", VALUES),
+    ("prod/values.yaml", VALUES),
+    ("values.yaml", VALUES),
+    ("charts/demo-app/values-prod.yaml", RELEASED),
+    ("hpa.yaml", HPA),
+    ("script.js", "export default function () {}\n"),
+    (
+        "wrong.yaml",
+        "trivy-gate:\n  severities: [HIGH]\n  max_critcal: 2\n",
+    ),
+];
 const VALUES: &str = "image:\n  repository: ghcr.io/acme/shop\n  tag: \"v1\"         # bumped here only\n\nhpa:\n  maxReplicas: 3\n";
+const RELEASED: &str = "image:\n  repository: ghcr.io/acme/shop\n  tag: \"1.2.3\"\n";
 const HPA: &str = "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: shop, namespace: dev}\nspec:\n  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: shop}\n  minReplicas: 1\n  maxReplicas: 3\n  metrics:\n    - type: Resource\n      resource: {name: cpu, target: {type: Utilization, averageUtilization: 50}}\n  behavior:\n    scaleDown: {stabilizationWindowSeconds: 60}\n";
 
 #[test]
@@ -19,50 +33,137 @@ fn marked_blocks_do_what_the_documents_say() {
         return;
     };
     let programs = program[0].parent().unwrap().to_owned();
-    let mut blocks = 0;
-    let mut wrong = Vec::new();
-    for document in documents() {
-        let text = fs::read_to_string(&document).unwrap();
-        let lines: Vec<&str> = text.lines().collect();
-        for (at, line) in lines.iter().enumerate() {
-            if *line != "<!-- run -->" {
-                continue;
-            }
-            let language = lines[at + 1].trim_start_matches('`');
-            let body: Vec<&str> = lines[at + 2..]
+    let documents: Vec<(String, String)> = documents()
+        .iter()
+        .map(|it| (shown(it), fs::read_to_string(it).unwrap()))
+        .collect();
+    let blocks: Vec<_> = documents
+        .iter()
+        .flat_map(|(name, text)| marked(name, text))
+        .collect();
+    // Each in a world of its own, and most of their time is waiting.
+    let problems: Vec<Option<String>> = thread::scope(|scope| {
+        let running: Vec<_> = blocks
+            .iter()
+            .map(|block| scope.spawn(|| block.run(&programs)))
+            .collect();
+        running.into_iter().map(|it| it.join().unwrap()).collect()
+    });
+    let wrong: Vec<String> = problems.into_iter().flatten().collect();
+    assert_eq!(wrong.join("\n\n"), "");
+    assert!(
+        blocks.len() >= 12,
+        "only {} blocks are marked",
+        blocks.len()
+    );
+}
+
+/// A block that is to be run.
+struct Block<'a> {
+    place: String,
+    language: &'a str,
+    body: Vec<&'a str>,
+}
+
+/// The marked blocks of a document.
+fn marked<'a>(name: &str, text: &'a str) -> Vec<Block<'a>> {
+    let lines: Vec<&str> = text.lines().collect();
+    let starts = lines
+        .iter()
+        .enumerate()
+        .filter(|(_, it)| **it == "<!-- run -->");
+    starts
+        .map(|(at, _)| Block {
+            place: format!("{name}:{}", at + 2),
+            language: lines[at + 1].trim_start_matches('`'),
+            body: lines[at + 2..]
                 .iter()
                 .take_while(|it| **it != "```")
                 .copied()
-                .collect();
-            let world = world();
-            blocks += 1;
-            let problem = match language {
-                "console" => console(&programs, world.path(), &body),
-                "sh" => script(&programs, world.path(), &body),
-                other => Some(format!("a block of `{other}` cannot be run")),
-            };
-            if let Some(problem) = problem {
-                wrong.push(format!("{}:{}: {problem}", shown(&document), at + 2));
-            }
-        }
-    }
-    assert_eq!(wrong.join("\n\n"), "");
-    assert!(blocks >= 4, "only {blocks} blocks are marked");
+                .collect(),
+        })
+        .collect()
 }
 
-/// A checkout with what the documents name.
-fn world() -> TempDir {
-    let remote = Remote::new(&[
-        ("dev/values.yaml", VALUES),
-        ("values.yaml", VALUES),
-        ("hpa.yaml", HPA),
-    ]);
-    let folder = remote.clone_with(&[]);
-    for (name, report) in [("scan.json", "vulnerable"), ("report.json", "clean")] {
-        let from = root().join(format!("scripts/demo/{report}.trivy.json"));
-        fs::copy(from, folder.path().join(name)).unwrap();
+impl Block<'_> {
+    /// Says what is not as it is written.
+    fn run(&self, programs: &Path) -> Option<String> {
+        let world = World::new();
+        let problem = match self.language {
+            "console" => console(programs, world.path(), &self.body),
+            "sh" => script(programs, world.path(), &self.body),
+            other => Some(format!("a block of `{other}` cannot be run")),
+        };
+        problem.map(|it| format!("{}: {it}", self.place))
     }
-    folder
+}
+
+/// A checkout with what the documents name, its remote, and a registry with the tags of a shop.
+struct World {
+    folder: TempDir,
+    _remote: Remote,
+    _registry: Registry,
+}
+
+impl World {
+    fn new() -> Self {
+        let remote = Remote::new(&FILES);
+        let folder = remote.clone_with(&[]);
+        let path = folder.path();
+        let copies = [
+            ("scan.json", "scripts/demo/vulnerable.trivy.json"),
+            ("report.json", "scripts/demo/clean.trivy.json"),
+            ("main.json", "scripts/demo/clean.trivy.json"),
+            ("scaling.jsonl", "docs/scaling.jsonl"),
+        ];
+        for (name, from) in copies {
+            fs::copy(root().join(from), path.join(name)).unwrap();
+        }
+        // The whole repository is where a reader stands who copies a command that names a part of it.
+        for name in ["scripts", "docs"] {
+            std::os::unix::fs::symlink(root().join(name), path.join(name)).unwrap();
+        }
+        // Within the 90 days that a waiver may last.
+        let end = jiff::Zoned::now()
+            .date()
+            .saturating_add(jiff::Span::new().days(60));
+        let waiver = |id: &str| {
+            format!(
+                "  - id: {id}\n    reason: it is not reached\n    owner: team-shop\n    expires: {end}\n    package: openssl\n"
+            )
+        };
+        let waivers = format!(
+            "waivers:\n{}{}",
+            waiver("CVE-2024-5535"),
+            waiver("CVE-2020-0001")
+        );
+        fs::write(path.join("waivers.yaml"), waivers).unwrap();
+        let registry = Registry::start();
+        for tag in ["1.2.2", "1.2.3", "1.2.4"] {
+            registry.add("acme/shop", tag, "2026-01-01T00:00:00Z");
+        }
+        let settings = format!(
+            "image-watch:\n  images:\n    - name: shop-prod\n      image: {}/acme/shop\n      constraint: \">=1.0, <2\"\n      \
+             target: {{file: charts/demo-app/values-prod.yaml, path: image.tag}}\n",
+            registry.address()
+        );
+        fs::write(path.join("autoscaleops.yaml"), settings).unwrap();
+        // The address that the documents write to is the remote.
+        let remote_path = remote.path().display().to_string();
+        let config = format!(
+            "[user]\n\tname = Ada\n\temail = ada@example.org\n[url \"file://{remote_path}\"]\n\tinsteadOf = https://github.com/acme/config.git\n"
+        );
+        fs::write(path.join(".gitconfig"), config).unwrap();
+        Self {
+            folder,
+            _remote: remote,
+            _registry: registry,
+        }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
 }
 
 fn shell(programs: &Path, folder: &Path, text: &str) -> (bool, String) {
@@ -70,7 +171,7 @@ fn shell(programs: &Path, folder: &Path, text: &str) -> (bool, String) {
     let output = command(Path::new("/bin/bash"))
         .current_dir(folder)
         .env("PATH", path)
-        .env("HOME", home())
+        .env("HOME", folder)
         .env("COLUMNS", "100")
         .args(["-uo", "pipefail", "-c", &format!("{{ {text}\n}} 2>&1")])
         .output()

@@ -1,6 +1,6 @@
 //! The completions, sourced and asked in each shell, and the manual pages, read by `man`.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, thread};
 
 use autoscaleops_testkit::{built, command, home, peer, root};
 use tempfile::TempDir;
@@ -16,25 +16,40 @@ const LINES: [(&str, &str); 4] = [
 ];
 
 /// Asks for each tool and line: `ask` gets the shell, the line and the script, and says what is offered, one a line.
-fn completions(shell: &str, ask: impl Fn(&Path, &str, &Path) -> String) {
+fn completions(shell: &str, ask: impl Fn(&Path, &str, &Path) -> String + Sync) {
     let Some(program) = peer(shell) else { return };
+    let Some(tools) = TOOLS
+        .map(|it| Some((it, built(it)?)))
+        .into_iter()
+        .collect::<Option<Vec<_>>>()
+    else {
+        return;
+    };
     let folder = TempDir::new().unwrap();
-    let mut wrong = Vec::new();
-    for tool in TOOLS {
-        let Some(path) = built(tool) else { return };
+    let ask_all = |tool: &str, path: &Path| {
         let output = command(path).args(["completions", shell]).output().unwrap();
         let script = folder.path().join(format!("{tool}.{shell}"));
         fs::write(&script, output.stdout).unwrap();
         let own = (tool == "trivy-gate").then_some(("scan.json --ignore-u", "--ignore-unfixed"));
+        let mut wrong = String::new();
         for (line, expected) in LINES.into_iter().chain(own) {
             let line = format!("{tool} {line}");
             let offered = ask(&program, &line, &script);
             if !offered.lines().any(|it| it == expected) {
-                wrong.push(format!("`{line}`: no {expected} in {offered:?}"));
+                wrong.push_str(&format!("`{line}`: no {expected} in {offered:?}\n"));
             }
         }
-    }
-    assert_eq!(wrong.join("\n"), "");
+        wrong
+    };
+    // A shell waits more than it works.
+    let wrong: String = thread::scope(|scope| {
+        let running: Vec<_> = tools
+            .iter()
+            .map(|(tool, path)| scope.spawn(|| ask_all(tool, path)))
+            .collect();
+        running.into_iter().map(|it| it.join().unwrap()).collect()
+    });
+    assert_eq!(wrong, "");
 }
 
 fn said(shell: &Path, arguments: &[&str]) -> String {
