@@ -151,11 +151,48 @@ fn links_between_documents_lead_somewhere() {
 }
 
 #[test]
+fn files_and_tests_that_the_documents_name_are_there() {
+    let path = Regex::new(r"`((?:\.github|argocd|charts|crates|docs|scripts|platform)/[^`\s*…]*)")
+        .unwrap();
+    let test = Regex::new(r"`([a-z0-9]+(?:_[a-z0-9]+){3,})`").unwrap();
+    let mut code = String::new();
+    for file in walk(&root().join("crates"), "rs") {
+        code.push_str(&fs::read_to_string(file).unwrap());
+    }
+    let mut absent = Vec::new();
+    for document in documents() {
+        let text = fs::read_to_string(&document).unwrap();
+        for found in path.captures_iter(&text) {
+            // Said as it would be wrong.
+            let is_wrong = found[1].starts_with("charts/demo-app/charts/");
+            let within = found[1].replacen("platform/", "crates/testkit/tests/platform/", 1);
+            if !is_wrong && !root().join(&within).exists() && !root().join(&found[1]).exists() {
+                absent.push(format!("{}: {}", shown(&document), &found[1]));
+            }
+        }
+        for found in test.captures_iter(&text) {
+            let is_metric = found[1].starts_with("image_watch_");
+            if !is_metric && !code.contains(&format!("fn {}(", &found[1])) {
+                absent.push(format!("{}: fn {}", shown(&document), &found[1]));
+            }
+        }
+    }
+    assert_eq!(absent.join("\n"), "");
+}
+
+#[test]
 fn commands_in_the_documents_parse() {
     let mut wrong = Vec::new();
     let mut texts: Vec<(String, Vec<String>)> = documents()
         .iter()
         .map(|it| (shown(it), shell_lines(&fs::read_to_string(it).unwrap())))
+        .map(|(place, lines)| {
+            let parts = lines
+                .iter()
+                .flat_map(|it| it.split(" | "))
+                .map(|it| it.trim_start().to_owned());
+            (place, parts.collect())
+        })
         .collect();
     for tool in TOOLS {
         let Some(program) = built(tool) else { return };
@@ -293,24 +330,25 @@ fn our_command(line: &str) -> Option<(&'static str, Vec<String>)> {
 
 /// Every Markdown file that a reader may open.
 fn documents() -> Vec<PathBuf> {
-    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            if path.is_dir() {
-                if !name.starts_with('.')
-                    && !matches!(name.as_str(), "target" | "fixtures" | "node_modules")
-                {
-                    walk(&path, found);
-                }
-            } else if path.extension().is_some_and(|ending| ending == "md") {
-                found.push(path);
-            }
+    let found = walk(&root(), "md");
+    assert!(found.len() > 5, "{found:?}");
+    found
+}
+
+/// Every file with this ending, sorted; without what is built or hidden, and without test data.
+fn walk(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let is_left_out = name.starts_with('.')
+            || matches!(name.as_str(), "target" | "fixtures" | "node_modules");
+        if path.is_dir() && !is_left_out {
+            found.extend(walk(&path, ending));
+        } else if path.is_file() && path.extension().is_some_and(|it| it == ending) {
+            found.push(path);
         }
     }
-    let mut found = Vec::new();
-    walk(&root(), &mut found);
-    assert!(found.len() > 5, "{found:?}");
     found.sort();
     found
 }
