@@ -6,6 +6,7 @@
 
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+mod html;
 pub mod http;
 pub mod js;
 pub mod metrics;

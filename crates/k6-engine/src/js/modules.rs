@@ -19,9 +19,10 @@ pub use remote::Remote;
 use super::typescript;
 
 /// The modules that are built in.
-const BUILTIN: [(&str, &str); 10] = [
+const BUILTIN: [(&str, &str); 11] = [
     ("k6", include_str!("prelude/k6.js")),
     ("k6/http", include_str!("prelude/http.js")),
+    ("k6/html", include_str!("prelude/html.js")),
     ("k6/metrics", include_str!("prelude/metrics.js")),
     ("k6/data", include_str!("prelude/data.js")),
     ("k6/execution", include_str!("prelude/execution.js")),
@@ -34,8 +35,10 @@ const BUILTIN: [(&str, &str); 10] = [
 
 /// Modules that no script can import, as their names are no specifiers: evaluated when a script
 /// looks at what is in them.
-const HIDDEN: [(&str, &str); 3] = [
+const HIDDEN: [(&str, &str); 5] = [
     ("<console>", include_str!("prelude/console.js")),
+    ("<html>", include_str!("prelude/html/selection.js")),
+    ("<elements>", include_str!("prelude/html/elements.js")),
     ("<http>", include_str!("prelude/http/rest.js")),
     ("<timers>", include_str!("prelude/timeouts.js")),
 ];

@@ -10,6 +10,7 @@ mod binary;
 mod checks;
 mod execution;
 mod files;
+mod html;
 mod jars;
 mod opened;
 mod params;
@@ -31,6 +32,9 @@ const TABLES: &[&[(&str, Native)]] = &[
     checks::TABLE,
     execution::TABLE,
     files::TABLE,
+    html::TABLE,
+    html::elements::TABLE,
+    html::selections::TABLE,
     jars::TABLE,
     opened::TABLE,
     request::TABLE,
@@ -51,6 +55,8 @@ pub(super) fn make<'js>(ctx: &Ctx<'js>, object: &Object<'js>, name: &str) -> Res
     match name {
         // What few scripts use of `k6/http` is evaluated when they do.
         "http" => lazy::evaluate(ctx, "<http>").map(|()| true),
+        "html" => lazy::evaluate(ctx, "<html>").map(|()| true),
+        "elements" => lazy::evaluate(ctx, "<elements>").map(|()| true),
         // Defined, not set: to set asks what there is first, and that is this.
         "callbacks" => {
             let callbacks = Property::from(Object::new(ctx.clone())?);

@@ -17,7 +17,7 @@ use super::{
     shared::{Defaults, Phase, Shared},
 };
 use crate::{
-    http,
+    html, http,
     metrics::{Collector, Id, Shard, Tags},
     run::{Control, ScenarioRun},
 };
@@ -73,6 +73,8 @@ pub struct Vu {
     pub(crate) intrinsics: RefCell<Vec<usize>>,
     /// The files that it opened.
     pub(crate) opened: RefCell<Vec<Arc<Vec<u8>>>>,
+    /// What its pages of HTML take of the memory, where it has had some.
+    pub(crate) pages: RefCell<Option<Rc<html::Account>>>,
     pub(crate) random: Cell<u64>,
     pub(crate) defaults: RefCell<Rc<Defaults>>,
     /// Whether the running iteration must end now.
@@ -123,6 +125,7 @@ impl Vu {
             expected: RefCell::new(Rc::new(Expected::Ranges(vec![(200, 399)]))),
             intrinsics: RefCell::default(),
             opened: RefCell::default(),
+            pages: RefCell::default(),
             random: Cell::new(seed(id)),
             defaults: RefCell::new(Rc::new(defaults)),
             cancelled: Cell::new(false),

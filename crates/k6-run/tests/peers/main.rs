@@ -12,6 +12,7 @@ use autoscaleops_testkit::{command, peer, tool};
 use serde_json::Value;
 
 mod api;
+mod html;
 mod secure;
 mod server;
 mod tool;
