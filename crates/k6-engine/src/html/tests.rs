@@ -1,3 +1,5 @@
+//! What pages, selectors and addresses are taken for, and where they end.
+
 use std::rc::Rc;
 
 use super::{Account, Address, Broken, Chosen, Document, ROOT, Selector, find, parse};
