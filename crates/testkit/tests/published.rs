@@ -154,7 +154,7 @@ fn links_between_documents_lead_somewhere() {
 fn files_and_tests_that_the_documents_name_are_there() {
     let path = Regex::new(r"`((?:\.github|argocd|charts|crates|docs|scripts|platform)/[^`\s*…]*)")
         .unwrap();
-    let test = Regex::new(r"`([a-z0-9]+(?:_[a-z0-9]+){3,})`").unwrap();
+    let function = Regex::new(r"`([a-z0-9]+(?:_[a-z0-9]+){3,})`").unwrap();
     let mut code = String::new();
     for file in walk(&root().join("crates"), "rs") {
         code.push_str(&fs::read_to_string(file).unwrap());
@@ -170,7 +170,7 @@ fn files_and_tests_that_the_documents_name_are_there() {
                 absent.push(format!("{}: {}", shown(&document), &found[1]));
             }
         }
-        for found in test.captures_iter(&text) {
+        for found in function.captures_iter(&text) {
             let is_metric = found[1].starts_with("image_watch_");
             if !is_metric && !code.contains(&format!("fn {}(", &found[1])) {
                 absent.push(format!("{}: fn {}", shown(&document), &found[1]));
