@@ -99,6 +99,9 @@ fn other_versions_are_said_once_too() {
     let rust = package["rust-version"].as_str().unwrap();
     let toolchain =
         Regex::new(r"(?:toolchain install |rustup default |FROM rust:)(\d+\.\d+)").unwrap();
+    for page in ["README.md", "docs/getting-started.md"] {
+        assert!(read(page).contains(&format!("Rust ({rust} or newer)")), "{page}");
+    }
     let mut seen = 0;
     for file in list(".github/workflows", &[".yml"])
         .into_iter()
