@@ -17,7 +17,10 @@ const FILES: [(&str, &str); 7] = [
     ("values.yaml", VALUES),
     ("charts/demo-app/values-prod.yaml", RELEASED),
     ("hpa.yaml", HPA),
-    ("script.js", "export default function () {}\n"),
+    (
+        "script.js",
+        "import { check } from 'k6';\nexport default () => check(1, { 'one is one': (it) => it === 1 });\n",
+    ),
     (
         "wrong.yaml",
         "trivy-gate:\n  severities: [HIGH]\n  max_critcal: 2\n",
@@ -26,6 +29,11 @@ const FILES: [(&str, &str); 7] = [
 const VALUES: &str = "image:\n  repository: ghcr.io/acme/shop\n  tag: \"v1\"         # bumped here only\n\nhpa:\n  maxReplicas: 3\n";
 const RELEASED: &str = "image:\n  repository: ghcr.io/acme/shop\n  tag: \"1.2.3\"\n";
 const HPA: &str = "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: shop, namespace: dev}\nspec:\n  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: shop}\n  minReplicas: 1\n  maxReplicas: 3\n  metrics:\n    - type: Resource\n      resource: {name: cpu, target: {type: Utilization, averageUtilization: 50}}\n  behavior:\n    scaleDown: {stabilizationWindowSeconds: 60}\n";
+
+/// Results to compare, for the blocks that do.
+const RESULTS: &str = "mkdir runs-of-main runs-of-branch
+k6-run script.js -o json --report base.json --report runs-of-main/1.json
+k6-run script.js -o json --report head.json --report runs-of-branch/1.json";
 
 #[test]
 fn marked_blocks_do_what_the_documents_say() {
@@ -89,6 +97,9 @@ impl Block<'_> {
     /// Says what is not as it is written.
     fn run(&self, programs: &Path) -> Option<String> {
         let world = World::new();
+        if self.body.iter().any(|it| it.contains("base.json")) {
+            shell(programs, world.path(), RESULTS);
+        }
         let problem = match self.language {
             "console" => console(programs, world.path(), &self.body),
             "sh" => script(programs, world.path(), &self.body),
