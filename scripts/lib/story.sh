@@ -136,10 +136,13 @@ end_processes() {
     return 0
 }
 
+# end_groups ID...: ends those that lead a group; others are not the story's.
 end_groups() {
-    local id
-    for id in "$@"; do kill -TERM -- "-$id" 2>/dev/null; done
+    local id leaders=()
     for id in "$@"; do
+        if kill -TERM -- "-$id" 2>/dev/null; then leaders+=("$id"); fi
+    done
+    for id in "${leaders[@]}"; do
         for _ in $(seq 50); do
             kill -0 -- "-$id" 2>/dev/null || break
             sleep 0.1

@@ -196,8 +196,9 @@ pub(crate) fn scan(text: &str) -> Result<Scan<'_>, EditError> {
             Event::Alias(anchor) => Some(Node::Alias(Alias { anchor, place })),
             Event::Scalar(value, style, anchor, tag) => {
                 note_anchor(&mut tree, anchor, place);
-                let is_empty =
-                    style == ScalarStyle::Plain && span.start.index() == span.end.index();
+                // With an anchor or a tag before it the span of nothing is theirs.
+                let is_empty = style == ScalarStyle::Plain
+                    && (value.is_empty() || span.start.index() == span.end.index());
                 Some(Node::Scalar(Scalar {
                     value: if is_empty {
                         String::new()
