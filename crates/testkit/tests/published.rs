@@ -258,6 +258,40 @@ fn the_chart_is_what_hpa_watch_draws_of_the_recording_beside_it() {
     );
 }
 
+#[test]
+fn configurations_in_the_documents_are_read() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("autoscaleops.yaml");
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    for document in documents() {
+        let text = fs::read_to_string(&document).unwrap();
+        for block in text.split("\n```yaml\n").skip(1) {
+            let block = block.split("\n```").next().unwrap();
+            for tool in TOOLS {
+                if !format!("\n{block}").contains(&format!("\n{tool}:")) {
+                    continue;
+                }
+                let Some(program) = built(tool) else { continue };
+                seen += 1;
+                fs::write(&file, block).unwrap();
+                let arguments = ["config", "show", "--config"];
+                let output = command(program)
+                    .args(arguments)
+                    .arg(&file)
+                    .output()
+                    .unwrap();
+                if !output.status.success() {
+                    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+                    wrong.push(format!("{}: {said}\n{block}", shown(&document)));
+                }
+            }
+        }
+    }
+    assert_eq!(wrong.join("\n"), "");
+    assert!(seen >= 6, "{seen}");
+}
+
 /// The help of the tool, and of the subcommands that the first arguments name.
 fn help_for(program: &Path, arguments: &[String]) -> String {
     let print = |path: &[&str]| {
