@@ -46,15 +46,17 @@ use crate::{run::Run, settings::GitCredentials};
 
 const EXAMPLES: &str = "\
 Examples:
-  kind-up                                              create or complete the cluster; nothing to do when all is there
-  kind-up plan                                         what that would do, changing nothing
-  kind-up doctor                                       every check at once, each with its remedy
-  kind-up up --provider embedded --image ghcr.io/acme/shop=target/release/demo-app --manifest apps.yaml
-  export KUBECONFIG=$(kind-up kubeconfig --path)       the private kubeconfig; it never becomes the current context
-  kind-up down --yes                                   delete everything
+  kind-up                        create or complete the cluster
+  kind-up plan                   what that would do, changing nothing
+  kind-up doctor                 every check at once, each with its remedy
+  kind-up up --provider embedded --manifest apps.yaml \\
+      --image ghcr.io/acme/shop=target/release/demo-app
+  export KUBECONFIG=$(kind-up kubeconfig --path)
+  kind-up down --yes             delete everything
 
-Exit codes: 0 all is there, 10 the cluster differs from the configuration or an application is not healthy,
-11 the time was over, 2 the configuration is wrong, 3 Docker, kind or the cluster is not available";
+Exit codes: 0 all is there, 10 the cluster differs from the configuration or an
+application is not healthy, 11 the time was over, 2 the configuration is wrong,
+3 Docker, kind or the cluster is not available";
 
 /// Bring up the GitOps cluster, from an empty machine to healthy applications
 #[derive(Debug, Parser)]
