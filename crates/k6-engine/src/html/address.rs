@@ -10,6 +10,8 @@ pub(crate) struct Address {
     pub(crate) path: String,
     pub(crate) query: String,
     pub(crate) fragment: String,
+    /// All of it, as it is asked for.
+    pub(crate) text: String,
 }
 
 /// What may be written without an escape.
@@ -20,36 +22,31 @@ enum Part {
 }
 
 impl Address {
-    /// Reads the address `link` as it stands in the page at `base`.
-    pub(crate) fn within(base: &str, link: &str) -> Option<Self> {
+    /// Reads the address `link` as it stands in the page at `base`, and gives it another query where one
+    /// is there.
+    pub(crate) fn within(base: &str, link: &str, query: Option<&str>) -> Option<Self> {
         let base = Raw::read(base).unwrap_or_default();
-        let link = Raw::read(link)?;
-        let (mut whole, path) = if link.scheme.is_empty() && link.authority.is_none() {
-            let path = resolve(&base.path, &link.path);
-            let query = if link.path.is_empty() && link.query.is_none() {
-                base.query.clone()
-            } else {
-                link.query.clone()
-            };
-            (Raw { query, ..base }, path)
+        let mut link = Raw::read(link)?;
+        if link.scheme.is_empty() && link.authority.is_none() {
+            if link.path.is_empty() && link.query.is_none() {
+                link.query.clone_from(&base.query);
+                if link.fragment.is_empty() {
+                    link.fragment.clone_from(&base.fragment);
+                }
+            }
+            link.path = resolve(&base.path, &link.path);
+            link.scheme = base.scheme;
+            link.authority = base.authority;
         } else {
-            let scheme = if link.scheme.is_empty() {
-                base.scheme
-            } else {
-                link.scheme.clone()
-            };
-            let path = resolve(&link.path, "");
-            (
-                Raw {
-                    scheme,
-                    ..link.clone()
-                },
-                path,
-            )
-        };
-        whole.fragment = link.fragment;
-        whole.path = path;
-        whole.parts()
+            link.path = resolve(&link.path, "");
+            if link.scheme.is_empty() {
+                link.scheme = base.scheme;
+            }
+        }
+        if let Some(query) = query {
+            link.query = Some(query.to_owned()).filter(|it| !it.is_empty());
+        }
+        link.parts()
     }
 
     /// Returns the host without its port.
@@ -83,6 +80,8 @@ impl Address {
 #[derive(Clone, Debug, Default)]
 struct Raw {
     scheme: String,
+    /// What stands after the scheme where that is no path.
+    opaque: Option<String>,
     authority: Option<String>,
     path: String,
     query: Option<String>,
@@ -109,6 +108,7 @@ impl Raw {
         if !rest.starts_with('/') {
             if !scheme.is_empty() {
                 // Such as `mailto:`: there is no path.
+                raw.opaque = Some(rest.to_owned());
                 return Some(raw);
             }
             let first = rest.split('/').next().unwrap_or_default();
@@ -129,7 +129,36 @@ impl Raw {
         Some(raw)
     }
 
+    fn text(&self, path: &str, fragment: &str) -> String {
+        let mut text = String::new();
+        if !self.scheme.is_empty() {
+            text = format!("{}:", self.scheme);
+        }
+        if let Some(opaque) = &self.opaque {
+            text.push_str(opaque);
+        }
+        if let Some(authority) = &self.authority {
+            text.push_str("//");
+            text.push_str(authority);
+        }
+        text.push_str(&escaped(&self.path, path));
+        if let Some(query) = &self.query {
+            text.push('?');
+            text.push_str(query);
+        }
+        if !fragment.is_empty() {
+            text.push('#');
+            text.push_str(&escaped(&self.fragment, fragment));
+        }
+        text
+    }
+
     fn parts(self) -> Option<Address> {
+        let (path, fragment) = (
+            plain(&self.path, Part::Other)?,
+            plain(&self.fragment, Part::Other)?,
+        );
+        let text = self.text(&path, &fragment);
         let authority = self.authority.unwrap_or_default();
         let (user, host) = match authority.rsplit_once('@') {
             Some((user, host)) => (user, host),
@@ -154,9 +183,10 @@ impl Raw {
             username: plain(username, Part::Other)?,
             password: plain(password, Part::Other)?,
             host: plain(host, Part::Host)?,
-            path: plain(&self.path, Part::Other)?,
+            path,
             query: self.query.unwrap_or_default(),
-            fragment: plain(&self.fragment, Part::Other)?,
+            fragment,
+            text,
         })
     }
 }
@@ -230,4 +260,24 @@ fn plain(text: &str, part: Part) -> Option<String> {
         bytes.push(byte as u8);
     }
     Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Writes what may not stand as it is with escapes, unless all of it may as it was written.
+fn escaped(raw: &str, plain: &str) -> String {
+    let is_usual = |it: u8| it.is_ascii_alphanumeric() || b"-_.~$&+,/:;=@".contains(&it);
+    if raw
+        .bytes()
+        .all(|it| is_usual(it) || b"!'()*[]%".contains(&it))
+    {
+        return raw.to_owned();
+    }
+    let mut text = String::with_capacity(plain.len());
+    for it in plain.bytes() {
+        if is_usual(it) {
+            text.push(char::from(it));
+        } else {
+            text.push_str(&format!("%{it:02X}"));
+        }
+    }
+    text
 }

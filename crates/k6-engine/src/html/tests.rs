@@ -128,7 +128,7 @@ fn who_waits_no_longer_stops_a_page() {
 #[test]
 fn addresses_are_read_in_their_page() {
     let part = |base: &str, link: &str| {
-        let address = Address::within(base, link).unwrap();
+        let address = Address::within(base, link, None).unwrap();
         format!(
             "{} {} {} {}",
             address.scheme, address.host, address.path, address.query
@@ -138,5 +138,12 @@ fn addresses_are_read_in_their_page() {
     assert_eq!(part("http://h:1/a/b?c", "#f"), "http h:1 /a/b c");
     assert_eq!(part("http://h:1/a/b", "//i/../j"), "http i /j ");
     assert_eq!(part("", "mailto:x@y"), "mailto   ");
-    assert_eq!(Address::within("", "http://%zz/"), None);
+    let text = |link: &str| {
+        Address::within("http://h/a/b?c#d", link, Some("q=1"))
+            .unwrap()
+            .text
+    };
+    assert_eq!(text("x y/ä#e f"), "http://h/a/x%20y/%C3%A4?q=1#e%20f");
+    assert_eq!(text("x?old"), "http://h/a/x?q=1");
+    assert_eq!(Address::within("", "http://%zz/", None), None);
 }

@@ -126,6 +126,8 @@ fn serve(mut stream: &TcpStream) -> std::io::Result<()> {
             }
             "json" => br#"{"a":1,"list":[{"name":"one"},{"name":"two"}]}"#.to_vec(),
             "text" => b"hello".to_vec(),
+            // What was sent, so that a script has its page.
+            "page" => body.clone(),
             "chunked" => {
                 stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")?;
                 continue;

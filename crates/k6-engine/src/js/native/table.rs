@@ -58,7 +58,7 @@ type Function = unsafe extern "C" fn(
 ) -> qjs::JSValue;
 
 /// Methods of answers. They are written in JavaScript, in what is evaluated when one is called.
-const METHODS: [&str; 2] = ["json", "toJSON"];
+const METHODS: [&str; 5] = ["json", "toJSON", "html", "submitForm", "clickLink"];
 
 fn known() -> &'static Known {
     static KNOWN: OnceLock<Known> = OnceLock::new();

@@ -9,7 +9,7 @@ use crate::{
     html::{Address, Id, Kind, ROOT},
     js::{
         Vu,
-        native::{Native, text_at, throw, undefined},
+        native::{Native, given, text, text_at, throw, undefined},
     },
 };
 
@@ -133,20 +133,30 @@ fn compare<'js>(_: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<
     is.into_js(ctx)
 }
 
-/// Returns the parts of an address that stands in a page.
+/// Returns the parts of an address that stands in a page, with another query where one is given.
+/// Nothing where it is no address.
 fn address<'js>(_: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {
     let (from, _) = this(ctx, arguments)?;
-    let parts = Address::within(&from.document.url, &text_at(arguments, 1)?).unwrap_or_default();
+    let link = text_at(arguments, 1)?;
+    let query = given(arguments, 2).map(text).transpose()?;
+    let Some(parts) = Address::within(&from.document.url, &link, query.as_deref()) else {
+        return Ok(undefined(ctx));
+    };
     let answer = Object::new(ctx.clone())?;
-    answer.set("scheme", parts.scheme.as_str())?;
-    answer.set("username", parts.username.as_str())?;
-    answer.set("password", parts.password.as_str())?;
-    answer.set("host", parts.host.as_str())?;
-    answer.set("hostname", parts.hostname())?;
-    answer.set("port", parts.port())?;
-    answer.set("path", parts.path.as_str())?;
-    answer.set("query", parts.query.as_str())?;
-    answer.set("fragment", parts.fragment.as_str())?;
-    answer.set("origin", parts.origin())?;
+    for (name, value) in [
+        ("scheme", parts.scheme.as_str()),
+        ("username", &parts.username),
+        ("password", &parts.password),
+        ("host", &parts.host),
+        ("hostname", parts.hostname()),
+        ("port", parts.port()),
+        ("path", &parts.path),
+        ("query", &parts.query),
+        ("fragment", &parts.fragment),
+        ("origin", &parts.origin()),
+        ("text", &parts.text),
+    ] {
+        answer.set(name, value)?;
+    }
     Ok(answer.into_value())
 }

@@ -35,7 +35,7 @@ class Element {
   selection() { return select(this); }
   id() { return attribute(this, 'id') ?? ''; }
   className() { return attribute(this, 'class'); }
-  classList() { return (attribute(this, 'class') ?? '').split(/[ \t\r\n\f]+/).filter((name) => name !== ''); }
+  classList() { return (attribute(this, 'class') ?? '').split(/[\s\u0085]+/).filter((name) => name !== ''); }
   lang() { return attribute(this, 'lang'); }
   innerHTML() { return n.htmlInner(this); }
   textContent() { return n.htmlText(this); }
@@ -98,6 +98,12 @@ const among = (name, words, otherwise) => function () {
   const value = attribute(this, name);
   return words.split(' ').includes(value) ? value : otherwise;
 };
+// An address, whole where it is known where the page is from.
+const address = (name) => function () {
+  const value = attribute(this, name) ?? '';
+  if (n.htmlUrl(this) === '' || attribute(this, name) === undefined) return value;
+  return n.htmlAddress(this, value)?.text ?? '';
+};
 const always = (value) => () => value;
 const inside = (selector) => function () { return all(select(this).find(selector)); };
 const firstInside = (selector) => function () { return at(select(this).children(selector), 0); };
@@ -131,14 +137,18 @@ const place = (element, around, of) => Math.max(around.find(of).index(select(ele
 
 // The parts of the address of a link.
 const usual = { http: '80', https: '443', ftp: '21' };
-const part = (read) => function () { return read(n.htmlAddress(this, attribute(this, 'href') ?? ''), this); };
+const nowhere = { scheme: '', username: '', password: '', host: '', hostname: '', port: '', path: '', query: '', fragment: '', origin: '', text: '' };
+const part = (read) => function () {
+  const value = attribute(this, 'href');
+  return read((value !== undefined && n.htmlAddress(this, value)) || nowhere, this);
+};
 const link = {
   accessKey: word('accesskey'),
   download: word('download'),
   hash: part((it) => it.fragment && `#${it.fragment}`),
   host: part((it) => (it.port === usual[it.scheme] ? it.host.replace(/:\d+$/, '') : it.host)),
   hostname: part((it) => it.hostname),
-  href: word('href'),
+  href: address('href'),
   hrefLang: word('hreflang'),
   origin: part((it, element) => (it.scheme === 'file' ? element.href() : it.origin)),
   password: part((it) => it.password),
@@ -151,7 +161,7 @@ const link = {
   search: part((it) => it.query && `?${it.query}`),
   target: word('target'),
   text: content,
-  toString: word('href'),
+  toString: address('href'),
   type: word('type'),
   username: part((it) => it.username),
 };
@@ -166,19 +176,25 @@ const media = {
   mediaGroup: word('mediagroup'),
   muted: has('muted'),
   preload: among('preload', 'none metadata auto', 'auto'),
-  src: word('src'),
+  src: address('src'),
   textTracks: inside('track'),
 };
+// What a field does not say of how it is sent, its form says.
+const orForm = (name, read, own) => function () {
+  const element = attribute(this, name) === undefined ? form.call(this) : undefined;
+  return element === undefined ? own.call(this) : read.call(element);
+};
+const isPost = (name) => function () { return (attribute(this, name) ?? '').toLowerCase() === 'post' ? 'post' : 'get'; };
 const field = {
   accessKey: word('accesskey'),
   autofocus: has('autofocus'),
   disabled: has('disabled'),
   form,
-  formAction: word('formaction'),
-  formEnctype: enctype('formenctype'),
-  formMethod() { return (attribute(this, 'formmethod') ?? '').toLowerCase() === 'post' ? 'post' : 'get'; },
-  formNoValidate: has('formnovalidate'),
-  formTarget: word('formtarget'),
+  formAction: orForm('formaction', address('action'), address('formaction')),
+  formEnctype: orForm('formenctype', enctype('enctype'), enctype('formenctype')),
+  formMethod: orForm('formmethod', isPost('method'), isPost('formmethod')),
+  formNoValidate: orForm('formnovalidate', has('novalidate'), has('formnovalidate')),
+  formTarget: orForm('formtarget', word('target'), word('formtarget')),
   labels,
   name: word('name'),
   tabIndex: number('tabindex'),
@@ -197,7 +213,7 @@ const methods = {
   a: () => [link, 'href_element'],
   area: () => [link, 'href_element'],
   audio: () => [media, 'media_element'],
-  base: () => [{ href: word('href'), target: word('target') }],
+  base: () => [{ href: address('href'), target: word('target') }],
   button: () => [{ ...field, type: among('type', 'submit button menu reset', 'submit'), value: word('value') }, 'form_field_element'],
   canvas: () => [{ height: number('height', 150), width: number('width', 150) }],
   col: () => [{ span() { return Math.max(integer(attribute(this, 'span'), 1), 1); } }],
@@ -207,20 +223,20 @@ const methods = {
   embed: () => [{ height: word('height'), src: word('src'), type: word('type'), width: word('width') }],
   fieldset: () => [{ disabled: has('disabled'), elements: inside('input,select,button,textarea'), form, name: word('name'), type: always('fieldset'), validity: always(undefined) }],
   form: () => [{
-    acceptCharset: word('accept-charset'), action: word('action'), autocomplete, elements: inside('input,select,button,textarea,fieldset'), encoding: enctype('enctype'), enctype: enctype('enctype'),
+    acceptCharset: word('accept-charset'), action: address('action'), autocomplete, elements: inside('input,select,button,textarea,fieldset'), encoding: enctype('enctype'), enctype: enctype('enctype'),
     length() { return this.elements().length; },
     method: among('method', 'get post', 'get'), name: word('name'), noValidate: has('novalidate'), target: word('target'),
   }],
-  iframe: () => [{ allowfullscreen: has('allowfullscreen'), height: word('height'), name: word('name'), referrerPolicy, src: word('src'), width: word('width') }],
+  iframe: () => [{ allowfullscreen: has('allowfullscreen'), height: word('height'), name: word('name'), referrerPolicy, src: address('src'), width: word('width') }],
   img: () => [{
-    alt: word('alt'), crossOrigin, currentSrc: word('src'), height: number('height'), isMap: has('ismap'), name: word('name'), referrerPolicy, sizes: word('sizes'), src: word('src'), srcset: word('srcset'),
+    alt: word('alt'), crossOrigin, currentSrc: address('src'), height: number('height'), isMap: has('ismap'), name: word('name'), referrerPolicy, sizes: word('sizes'), src: address('src'), srcset: word('srcset'),
     useMap: word('usemap'), width: number('width'),
   }],
   input: () => [{
     ...field, accept: word('accept'), alt: word('alt'), autocomplete, checked: has('checked'), defaultChecked: has('checked'), defaultValue: word('value'), dirName: word('dirname'), height: word('height'),
     list() { return attribute(this, 'list') ? at(page(this).find(`datalist[id=${quoted(attribute(this, 'list'))}]`), 0) : undefined; },
     max: word('max'), maxLength: number('maxlength', -1), min: word('min'), multiple: has('multiple'), pattern: word('pattern'), placeholder: word('placeholder'), readonly: has('readonly'),
-    required: has('required'), size: number('size'), src: word('src'), step: word('step'), value: word('value'), width: word('width'),
+    required: has('required'), size: number('size'), src: address('src'), step: word('step'), value: word('value'), width: word('width'),
     type: among('type', 'button checkbox color date datetime-local email file hidden image month number password radio range reset search submit tel text time url week', 'text'),
   }, 'form_field_element'],
   ins: () => [change, 'mod_element'],
@@ -229,14 +245,14 @@ const methods = {
   legend: () => [{ accessKey: word('accesskey'), form: ownForm }],
   li: () => [{ type: among('type', '1 a A i I disc circle square', ''), value: number('value') }],
   link: () => [{
-    crossOrigin, href: word('href'), hreflang: word('hreflang'), media: word('media'), referrerPolicy, rel: word('rel'), relList() { return listed(this); }, target: word('target'), type: word('type'),
+    crossOrigin, href: address('href'), hreflang: word('hreflang'), media: word('media'), referrerPolicy, rel: word('rel'), relList() { return listed(this); }, target: word('target'), type: word('type'),
   }],
   // k6 looks for images in a way that finds none.
   map: () => [{ areas: inside('area'), images: () => [], name: word('name') }],
   meta: () => [{ content: word('content'), httpEquiv: among('http-equiv', 'content-type default-style refresh', 'content-type'), name: word('name') }],
   meter: () => [{ high: number('high'), labels, low: number('low'), max: number('max'), min: number('min'), optimum: number('optimum') }],
   object: () => [{
-    data: word('data'), form, height: word('height'), name: word('name'), tabIndex: number('tabindex'), type: word('type'), typeMustMatch: has('typemustmatch'), useMap: word('usemap'), width: word('width'),
+    data: address('data'), form, height: word('height'), name: word('name'), tabIndex: number('tabindex'), type: word('type'), typeMustMatch: has('typemustmatch'), useMap: word('usemap'), width: word('width'),
   }],
   ol: () => [{ reversed: has('reversed'), start: number('start'), type: among('type', '1 a A i I', '1') }],
   optgroup: () => [{ disabled: has('disabled'), label: word('label') }],
@@ -265,7 +281,7 @@ const methods = {
     value() { return Math.max(this.position(), 0); },
   }],
   script: () => [{
-    async: has('async'), charset: word('charset'), crossOrigin: word('crossorigin'), defer: has('defer'), noModule: has('nomodule'), src: word('src'), text: content, type: word('type'),
+    async: has('async'), charset: word('charset'), crossOrigin: word('crossorigin'), defer: has('defer'), noModule: has('nomodule'), src: address('src'), text: content, type: word('type'),
   }],
   select: () => [{
     autofocus: has('autofocus'), disabled: has('disabled'), form, labels, length() { return this.options().length; }, multiple: has('multiple'), name: word('name'), options, required: has('required'),
@@ -282,7 +298,7 @@ const methods = {
       return first.size() > 0 ? first.val() : '';
     },
   }],
-  source: () => [{ keySystem: word('keysystem'), media: word('media'), sizes: word('sizes'), src: word('src'), srcset: word('srcset'), type: word('type') }],
+  source: () => [{ keySystem: word('keysystem'), media: word('media'), sizes: word('sizes'), src: address('src'), srcset: word('srcset'), type: word('type') }],
   style: () => [{ media: word('media'), type() { return attribute(this, 'type') || 'text/css'; } }],
   table: () => [{ caption: firstInside('caption'), rows: inside('tr'), sortable: has('sortable'), tBodies: inside('tbody'), tFoot: firstInside('tfoot'), tHead: firstInside('thead') }],
   tbody: () => [section, 'table_section_element'],
@@ -303,7 +319,7 @@ const methods = {
     rowIndex() { return place(this, select(this).closest('table'), 'tr'); },
     sectionRowIndex() { return place(this, select(this).closest('thead,tbody,tfoot'), 'tr'); },
   }],
-  track: () => [{ default: has('default'), kind: among('kind', 'subtitle captions descriptions chapters metadata', 'subtitle'), label: word('label'), src: word('src'), srclang: word('srclang') }],
+  track: () => [{ default: has('default'), kind: among('kind', 'subtitle captions descriptions chapters metadata', 'subtitle'), label: word('label'), src: address('src'), srclang: word('srclang') }],
   ul: () => [{ type: word('type') }],
   video: () => [media, 'media_element'],
 };

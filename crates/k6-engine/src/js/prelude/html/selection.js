@@ -171,7 +171,6 @@ class Selection {
   }
   serialize() {
     const all = this.serializeObject();
-    const form = (value) => encodeURIComponent(value).replace(/%20/g, '+').replace(/[!'()*]/g, (it) => `%${it.charCodeAt(0).toString(16).toUpperCase()}`);
     const pairs = [];
     for (const name of Object.keys(all).sort()) {
       for (const value of Array.isArray(all[name]) ? all[name] : [all[name]]) {
@@ -186,7 +185,7 @@ class Selection {
 function meant(value) {
   if (value === undefined || value === '' || value === 'null' || value === 'undefined') return undefined;
   if (value === 'true' || value === 'false') return value === 'true';
-  if (value === 'NaN') return NaN;
+  if (['NaN', '+Inf', '-Inf'].includes(value)) return Number(value.replace('Inf', 'Infinity'));
   if (value[0] === '{' || value[0] === '[') {
     try {
       return JSON.parse(value);
@@ -194,12 +193,64 @@ function meant(value) {
       return value;
     }
   }
-  const number = Number(value);
-  return /^-?\d/.test(value) && (String(number) === value || value === '-0') ? number : value;
+  return /^-?\d/.test(value) && (decimal(Number(value)) === value || value === '-0') ? Number(value) : value;
+}
+// A number without a power of ten.
+function decimal(number) {
+  const [, sign, whole, part = '', power = 0] = /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]\d+))?$/.exec(String(number)) ?? [];
+  if (Number(power) > 0) return sign + (whole + part).padEnd(Number(power) + 1, '0');
+  return Number(power) < 0 ? `${sign}0.${'0'.repeat(-power - 1)}${whole}${part}` : String(number);
 }
 
 function parse(source, url) {
   return n.htmlParse(text(source), Selection.prototype, url);
 }
 
-Object.defineProperty(n, 'html', { value: { parse, Selection, text, whole } });
+// The methods of answers.
+function read(answer, ...given) {
+  const { body } = answer;
+  if (body === null) throw failed("the body is null so we can't transform it to HTML - this likely was because of a request error getting the response");
+  const page = parse(typeof body === 'string' ? body : n.text(body), answer.url);
+  return given.length > 0 ? page.find(String(given[0])) : page;
+}
+// What is nothing has no properties, and is refused as such.
+const asked = (given) => Object(given ?? Object.keys(given));
+const option = (given, name, otherwise) => (Object.hasOwn(given, name) ? given[name] : otherwise);
+const resolved = (page, link, query) => {
+  const address = n.htmlAddress(page, link, query);
+  if (address === undefined) throw failed(`parse "${link}": invalid URL`);
+  return address.text;
+};
+const form = (value) => encodeURIComponent(value).replace(/%20/g, '+').replace(/[!'()*]/g, (it) => `%${it.charCodeAt(0).toString(16).toUpperCase()}`);
+
+function clickLink(answer, ...args) {
+  const given = args.length ? asked(args[0]) : {};
+  const selector = String(option(given, 'selector', 'a[href]'));
+  const page = read(answer);
+  const link = page.find(selector).first();
+  if (link.size() === 0) throw failed(`no element found for selector '${selector}' in response '${answer.url}'`);
+  const href = link.attr('href');
+  if (href === undefined) throw failed(`no valid href attribute value found on element '${selector}' in response '${answer.url}'`);
+  return n.get(resolved(page, href), given.params);
+}
+
+function submitForm(answer, ...args) {
+  const given = args.length ? asked(args[0]) : {};
+  const selector = String(option(given, 'formSelector', 'form'));
+  const page = read(answer);
+  const sent = page.find(selector);
+  if (sent.size() === 0) throw failed(`no form found for selector '${selector}' in response '${answer.url}'`);
+  const method = sent.attr('method', 'GET').toUpperCase();
+  const fields = sent.serializeObject();
+  // k6 sends the list that it has of what was selected as its text.
+  if (method !== 'GET') for (const [name, value] of Object.entries(fields)) if (Array.isArray(value)) fields[name] = `[${value.join(' ')}]`;
+  const button = sent.find(String(option(given, 'submitSelector', '[type="submit"]'))).first();
+  if (button.size() > 0) fields[button.attr('name')] = button.val();
+  for (const [name, value] of Object.entries(given.fields ?? {})) fields[name] = value;
+  const action = sent.attr('action', '');
+  if (method !== 'GET') return n.request(method || 'GET', resolved(page, action), fields, given.params);
+  const query = Object.keys(fields).sort().map((name) => `${form(name)}=${form(String(fields[name]))}`);
+  return n.get(resolved(page, action, query.join('&')), given.params);
+}
+
+Object.defineProperty(n, 'html', { value: { parse, Selection, text, whole, read, clickLink, submitForm } });

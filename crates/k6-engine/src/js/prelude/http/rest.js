@@ -92,6 +92,16 @@ function toJSON() {
   return plain;
 }
 
+function html(...given) {
+  return n.html.read(this, ...given);
+}
+function submitForm(...given) {
+  return n.html.submitForm(this, ...given);
+}
+function clickLink(...given) {
+  return n.html.clickLink(this, ...given);
+}
+
 class CookieJar {
   #id;
   constructor(id) {
@@ -167,4 +177,4 @@ function cookieJar() {
   return shared;
 }
 
-Object.defineProperty(n, 'http', { value: { encode, json, toJSON, CookieJar, asyncRequest, batch, url, file, expectedStatuses, cookieJar } });
+Object.defineProperty(n, 'http', { value: { encode, json, toJSON, html, submitForm, clickLink, CookieJar, asyncRequest, batch, url, file, expectedStatuses, cookieJar } });

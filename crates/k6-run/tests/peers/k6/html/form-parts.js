@@ -21,5 +21,10 @@ export default function () {
   told(page, [
     ...Object.entries(asked).flatMap(([id, methods]) => methods.split(' ').map((it) => `$('#${id}').get(0).${it}()`)), `$('.spaced').get(0).labels()`, `$('#b1').get(0).form_field_element.name()`, `$('#b1').get(0).element.id()`,
   ]);
+  const sending = ['formAction', 'formEnctype', 'formMethod', 'formNoValidate', 'formTarget'];
+  told(`<form id=f action="/act" method=post enctype="multipart/form-data" target=tg novalidate><button id=b1></button><input id=b2><button id=b3 formaction="" formmethod="" formenctype="" formtarget=""></button><input id=b4 formaction=x
+formmethod=get formenctype="text/plain" formtarget=y formnovalidate></form><form id=g><button id=b5></button></form><button id=b6 form=f></button><button id=b7></button><form id=h method=POST><button id=b8></button></form>`,
+    [1, 2, 3, 4, 5, 6, 7, 8].flatMap((id) => sending.map((it) => `$('#b${id}').get(0).${it}()`)));
+  told('<label for=x id=a>1</label><label id=b>2<input id=x></label><label for=x id=c>3</label>', [`$('#x').get(0).labels()`]);
   told('<title>T <b>x</b> &lt;</title>', [`$('title').get(0).text()`, `$('title').get(0).innerHTML()`]);
 }

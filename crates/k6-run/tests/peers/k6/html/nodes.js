@@ -5,6 +5,7 @@ id=e></div><svg id=v viewBox="0 0 1 1"><a xlink:href="#x">y</a><foreignObject><p
 const nodes = { d: `$('#d').get(0)`, e: `$('#e').get(0)`, p: `$('#p').get(0)`, text: `$('#p').contents().get(0)`, comment: `$('body').contents().get(0)`, document: 'page.get(0)', html: `$('html').get(0)`, svg: `$('#v').get(0)` };
 const plain = 'childElementCount childNodes children classList className firstElementChild hasAttributes hasChildNodes id innerHTML lang lastElementChild namespaceURI nextElementSibling nodeName nodeType nodeValue ownerDocument parentElement parentNode previousElementSibling selection textContent toString'.split(' ');
 export default function () {
+  told('<p class="a\nb\tc  d\u00a0e">x', [`$('p').get(0).classList()`, ...'abcde'.split('').map((it) => `$('p').is('.${it}')`)]);
   told(page, [
     ...Object.values(nodes).flatMap((node) => plain.map((name) => `${node}.${name}()`)),
     // Where there is no such node, k6 crashes.

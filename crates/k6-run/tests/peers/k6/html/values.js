@@ -7,7 +7,9 @@ data-v="5." data-w="1234567" data-x-="5" data--y=6 data-z-1-a=7 data-ABC=8 data-
 <select id=s2 multiple><option>a<option>b</select><select id=s3><option disabled selected>a &amp; b<option value>b</select><select id=s4 multiple><option selected>q<option selected value=w>r</select>
 <textarea id=ta>
  x &amp; y</textarea><button id=bt value=bv>B</button><button id=b0>B</button><keygen id=kg><output id=ou>o</output></form><script>if (a < b && "c") {}</script><style>a > b { }</style>`;
+const numbers = 'Infinity +Inf -Inf 1e21 0x1F 1_000 100000000000000000000 1e-7 0.0000001 -5.5 00 inf nan 1. - 0.1 123456789.123456789 123456789012345680000 -0.00000012 1000000000000000000000 12345678901234567890123'.split(' ');
 export default function () {
+  told(`<p ${numbers.map((it, place) => `data-n${place}="${it}"`).join(' ')} data-o="{}" data-q="[1,]" data-r="{a:1}" data-s=" {}" data-t="[] x" data-u="1 ">`, [`$('p').data()`]);
   told(page, [
     ...['page', `$('li')`, `$('p')`, `$('nothing')`, `$('title')`, `$('p').contents()`, `$('script')`, `$('style')`, `$('ul')`, `$('textarea')`].flatMap((it) => [`${it}.text()`, `${it}.html()`]),
     ...[`'id'`, `'class'`, `'title'`, `'TITLE'`, `'nope'`, `'nope', 'else'`, `'nope', 5`, `'nope', null`, `'nope', undefined`, `'id', 'else'`, '', 'null', '5'].map((it) => `$('li').attr(${it})`),

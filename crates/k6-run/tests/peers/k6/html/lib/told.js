@@ -16,18 +16,25 @@ function show(value, depth = 0) {
   return `{${Object.keys(value).sort().map((key) => `${key}: ${show(value[key], depth + 1)}`).join(', ')}}`;
 }
 
-// Checks what each expression gives in a page, where `$` finds in it.
+// What came to the server.
+const sent = (answer) => {
+  const came = answer.status === 200 && answer.url.includes('/echo') ? JSON.parse(answer.body) : {};
+  return [answer.status, answer.url, came.method, came.body, came.headers && came.headers['content-type'], came.headers && came.headers['x-own']];
+};
+
+// Checks what each expression gives in a page, where `$` finds in it. In the page of an answer, `answer` is that.
 export function told(html, expressions) {
-  const page = parseHTML(html);
+  const answer = typeof html === 'string' ? undefined : html;
+  const page = answer === undefined ? parseHTML(html) : answer.html();
   const find = (selector) => page.find(selector);
   for (const expression of expressions) {
     let said;
     try {
-      said = show(new Function('$', 'page', 'parseHTML', `return ${expression};`)(find, page, parseHTML));
+      said = show(new Function('$', 'page', 'parseHTML', 'answer', 'sent', `return ${expression};`)(find, page, parseHTML, answer, sent));
     } catch (err) {
       // Where in the script it was thrown is written in two ways.
       said = `throws ${err.name}${err.name === 'GoError' ? `: ${err.message.replace(/ at .*/, '')}` : ''}`;
     }
-    check(null, { [`${expression} is ${said}`.replace(/::/g, '.:')]: true });
+    check(null, { [`${expression} is ${said}`.replace(/::/g, '.:').replaceAll(__ENV.BASE_URL, 'BASE')]: true });
   }
 }
