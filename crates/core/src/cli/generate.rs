@@ -114,7 +114,11 @@ fn man<T: Tool>() -> anyhow::Result<String> {
     man.render_extra_section(&mut page)?;
     man.render_version_section(&mut page)?;
     let page = String::from_utf8_lossy(&page);
-    Ok(page.replace("\n.SH EXTRA\n", "\n.SH EXAMPLES\n"))
+    // Command lines stay as they are written: not filled, not justified.
+    Ok(page
+        .replace("\n.SH EXTRA\nExamples:\n", "\n.SH EXAMPLES\n.nf\n")
+        .replace("\n.SH EXTRA\n", "\n.SH EXAMPLES\n.nf\n")
+        .replace("\n.SH VERSION\n", "\n.fi\n.SH VERSION\n"))
 }
 
 fn chapter(above: &str, command: &Command, page: &mut Vec<u8>) -> anyhow::Result<()> {

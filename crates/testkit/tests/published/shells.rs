@@ -123,6 +123,8 @@ fn man_reads_each_page_and_each_has_its_subcommands() {
         ] {
             assert!(text.contains(words), "{tool}: no {words} in\n{text}");
         }
+        let example = format!("\n         {tool} ");
+        assert!(text.contains(&example), "{tool}: no example in\n{text}");
         // Laid out in full lines, with more than one space between words.
         let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(words.contains(&format!("NAME {tool} - ")), "{text}");
