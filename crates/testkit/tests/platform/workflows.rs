@@ -100,7 +100,10 @@ fn other_versions_are_said_once_too() {
     let toolchain =
         Regex::new(r"(?:toolchain install |rustup default |FROM rust:)(\d+\.\d+)").unwrap();
     for page in ["README.md", "docs/getting-started.md"] {
-        assert!(read(page).contains(&format!("Rust ({rust} or newer)")), "{page}");
+        assert!(
+            read(page).contains(&format!("Rust ({rust} or newer)")),
+            "{page}"
+        );
     }
     let mut seen = 0;
     for file in list(".github/workflows", &[".yml"])
