@@ -112,6 +112,5 @@ pub fn run(args: &ReportArgs, expectations: &Expectations) -> anyhow::Result<Rep
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    file::replace(path, bytes)
-        .map_err(|err| Failure::error("io", format!("cannot write `{}`: {err}", path.display())))
+    file::replace(path, bytes).map_err(|err| Failure::error("io", err.to_string()))
 }

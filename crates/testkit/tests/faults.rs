@@ -20,6 +20,8 @@ use autoscaleops_testkit::{GitHttp, Remote, built, git, home, root};
 
 #[path = "faults/cluster.rs"]
 mod cluster;
+#[path = "faults/disk.rs"]
+mod disk;
 #[path = "faults/promote.rs"]
 mod promote;
 

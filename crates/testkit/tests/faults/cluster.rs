@@ -15,15 +15,15 @@ use tempfile::TempDir;
 use super::plain;
 
 /// An embedded cluster that follows a repository; it goes with this.
-struct Rehearsal {
+pub(super) struct Rehearsal {
     up: PathBuf,
     folder: TempDir,
-    port: u16,
+    pub(super) port: u16,
     _remote: Remote,
 }
 
 impl Rehearsal {
-    fn new() -> Option<Self> {
+    pub(super) fn new() -> Option<Self> {
         let (up, app) = (built("kind-up")?, built("demo-app")?);
         let port = 30_100 + free_port() % 2_600;
         let shop = fs::read_to_string(root().join("scripts/demo/deploy/dev/shop.yaml")).unwrap();
@@ -59,12 +59,12 @@ impl Rehearsal {
             .unwrap()
     }
 
-    fn bring_up(&self) {
+    pub(super) fn bring_up(&self) {
         let output = self.run(&["up"]);
         assert!(output.status.success(), "{}", said(&output));
     }
 
-    fn kubeconfig(&self) -> PathBuf {
+    pub(super) fn kubeconfig(&self) -> PathBuf {
         let output = self.run(&["kubeconfig", "--path"]);
         PathBuf::from(String::from_utf8(output.stdout).unwrap().trim())
     }
@@ -172,7 +172,7 @@ fn load_or_watcher_killed_in_the_middle_passes_nothing() {
 }
 
 /// What `hpa-watch assert` says of a recording: `None` when it does not open the gate.
-fn judged(watch: &Path, folder: &Path, recording: &str) -> Option<()> {
+pub(super) fn judged(watch: &Path, folder: &Path, recording: &str) -> Option<()> {
     let output = Command::new(watch)
         .current_dir(folder)
         .args([
