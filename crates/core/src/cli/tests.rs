@@ -97,7 +97,8 @@ fn report_files_are_written_on_every_path_and_their_ending_picks_the_form() {
     );
     let report = Report::parse(&fs_err::read_to_string(&json).unwrap()).unwrap();
     assert_eq!(report.verdict, Verdict::Error);
-    assert_eq!(code(&["--report", "r.exe"]), exit::USAGE);
+    let unknown = folder.path().join("r.exe");
+    assert_eq!(code(&["--report", unknown.to_str().unwrap()]), exit::USAGE);
 }
 
 #[test]
