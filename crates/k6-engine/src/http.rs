@@ -1,7 +1,11 @@
 //! HTTP as a script asks for it: requests, answers with their timings, cookies.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+mod address;
 mod body;
 mod client;
 mod connect;
@@ -19,6 +23,8 @@ mod shared;
 mod stream;
 mod tls;
 
+pub use address::Address;
+pub(crate) use address::masked;
 pub(crate) use body::compress;
 pub use client::{Client, Hop};
 pub use cookies::{Attributes, Jar};
@@ -49,16 +55,26 @@ pub struct Request {
     pub method: String,
     /// The address.
     pub url: url::Url,
+    /// The address as the script wrote it, until a redirect leads elsewhere.
+    pub address: Option<Arc<Address>>,
+    /// The address as scripts see that it was asked for, where it is shown otherwise.
+    pub asked: Option<String>,
+    /// Why nothing is sent.
+    pub fault: Option<HttpError>,
     /// Headers in the form that they are sent.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
+    /// The body as the script gave it, where another one is sent.
+    pub plain_body: Option<Vec<u8>>,
     /// How long all of it may take.
     pub timeout: Duration,
     /// How many redirects are followed.
     pub redirects: u32,
     /// Cookies of this request alone: name, value, whether they replace those of the jar.
     pub cookies: Vec<(String, String, bool)>,
+    /// Whether `Referer` is not of the script.
+    pub refers: bool,
     /// What the body is read as.
     pub body_kind: BodyKind,
     /// User name and password of Basic authentication.
@@ -73,14 +89,27 @@ impl Request {
         Self {
             method: "GET".to_owned(),
             url,
+            address: None,
+            asked: None,
+            fault: None,
             headers: Vec::new(),
             body: Vec::new(),
+            plain_body: None,
             timeout: Duration::from_secs(60),
             redirects: 10,
             cookies: Vec::new(),
+            refers: false,
             body_kind: BodyKind::Text,
             basic: None,
             digest: None,
+        }
+    }
+
+    /// Returns the address as it is shown.
+    pub fn shown(&self) -> String {
+        match &self.address {
+            Some(address) => address.shown.clone(),
+            None => self.url.to_string(),
         }
     }
 }
@@ -112,6 +141,10 @@ impl Timings {
 pub struct Response {
     /// The address that answered, after redirects.
     pub url: String,
+    /// The address that was asked first.
+    pub asked: String,
+    /// Whether there was a request at all.
+    pub was_made: bool,
     /// The status, 0 where there was no answer.
     pub status: u16,
     /// The words behind the status.
@@ -122,6 +155,8 @@ pub struct Response {
     pub headers: Vec<(String, String)>,
     /// The body, decompressed.
     pub body: Vec<u8>,
+    /// Whether there is a body: the head of an answer came.
+    pub is_heard: bool,
     /// Whether the body was kept.
     pub body_kind: BodyKind,
     /// How long the parts took.
@@ -142,6 +177,10 @@ pub struct Response {
     pub sent_body: Vec<u8>,
     /// The method of the last request.
     pub method: String,
+    /// Whether it answers the first of the two requests of Digest authentication.
+    pub invites: bool,
+    /// The method that was asked with first.
+    pub asked_method: String,
     /// The cookies that went with the last request.
     pub sent_cookies: Vec<(String, String)>,
 }

@@ -50,6 +50,16 @@ pub enum Contains {
     Data,
 }
 
+impl fmt::Display for Contains {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Default => "default",
+            Self::Time => "time",
+            Self::Data => "data",
+        })
+    }
+}
+
 /// A metric.
 #[derive(Clone, Debug)]
 pub struct Definition {
@@ -159,11 +169,11 @@ impl Registry {
         let begins = letters
             .next()
             .is_some_and(|it| it.is_ascii_alphabetic() || it == '_');
-        let goes_on = (2..=128).contains(&name.len())
+        let goes_on = (2..=129).contains(&name.len())
             && letters.all(|it| it.is_ascii_alphanumeric() || it == '_');
         if !begins || !goes_on {
             return Err(format!(
-                "invalid metric name '{name}': it needs 2 to 128 letters, digits or underscores and must not begin with a digit"
+                "invalid metric name '{name}': it needs 2 to 129 letters, digits or underscores and must not begin with a digit"
             ));
         }
         let mut known = write(&self.inner);
@@ -177,7 +187,8 @@ impl Registry {
             }
             if old.contains != contains {
                 return Err(format!(
-                    "metric '{name}' already exists but holds other values"
+                    "metric '{name}' already exists but with a value type {}, instead of {contains}",
+                    old.contains
                 ));
             }
             return Ok(id);
@@ -225,6 +236,8 @@ pub struct Tags<'a> {
     pub base: &'a [(String, String)],
     /// The sample's own.
     pub own: &'a [(&'a str, &'a str)],
+    /// What goes with the sample and is no tag: nothing is summed up by it.
+    pub metadata: &'a [(String, String)],
 }
 
 impl<'a> Tags<'a> {
@@ -300,6 +313,7 @@ mod tests {
         let tags = Tags {
             base: &base,
             own: &[("x", "2")],
+            metadata: &[],
         };
         assert_eq!(tags.get("x"), Some("2"));
         assert_eq!(tags.get("group"), Some("::a"));

@@ -9,10 +9,12 @@ use crate::{metrics::Threshold, span::Span, threshold::Expression};
 
 mod scenario;
 mod tls;
+mod told;
 
 pub(crate) use scenario::text_of;
 pub use scenario::{Executor, Scenario, Stage};
 pub use tls::{Identity, Versions};
+pub use told::told;
 
 /// The options that the engine knows. Every field may be left out.
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -412,6 +412,7 @@ fn gauges(shard: &Arc<Mutex<Shard>>, collector: &Collector, status: &Status) {
     let tags = Tags {
         base: &[],
         own: &[],
+        metadata: &[],
     };
     let mut shard = crate::metrics::lock(shard);
     shard.add(collector, VUS, status.active as f64, tags);

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use autoscaleops_core::{Console, Failure, cli::VERSION, config, stop};
 use autoscaleops_k6_engine::{
     http::{Network, Proxies},
-    options::Options,
+    options::{Options, told},
     run::{Finished, RunError, Settings, Source, Test},
     summary::{self, Shape},
 };
@@ -64,7 +64,7 @@ impl Loaded {
         }
         Ok(Self {
             options: options.overridden_by(over),
-            options_json: merged(&options_json, &over_json),
+            options_json: told(&merged(&options_json, &over_json)),
             test,
             voice,
         })

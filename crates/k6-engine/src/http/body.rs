@@ -98,8 +98,16 @@ pub(super) fn decompress(body: Vec<u8>, encoding: &str) -> Result<Vec<u8>, HttpE
         if matches!(name.as_str(), "" | "identity") || body.is_empty() {
             continue;
         }
-        let plain = expand(&body, &name)
-            .map_err(|err| HttpError::new(1701, format!("decompression failed: {err}")))?;
+        let plain = expand(&body, &name).map_err(|err| {
+            let reason = match err.kind() {
+                std::io::ErrorKind::UnexpectedEof => "unexpected EOF".to_owned(),
+                _ => err.to_string(),
+            };
+            HttpError::new(
+                1701,
+                format!("error decompressing response body ({reason})"),
+            )
+        })?;
         // What nobody can undo is left as it came.
         let Some(plain) = plain else {
             return Ok(body);

@@ -2,6 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    net::SocketAddr,
     rc::Rc,
     sync::Arc,
     time::Instant,
@@ -59,18 +60,34 @@ impl Client {
         told: Hop<'_>,
     ) -> Response {
         let began = Cell::new(Instant::now());
-        let at = RefCell::new((request.method.clone(), request.url.clone()));
+        let at = RefCell::new((request.method.clone(), request.shown(), None));
+        let asked = request.asked.clone().unwrap_or_else(|| request.shown());
+        let asked_method = request.method.clone();
+        let (headers, body) = (sent_headers(&self.shared, &request), sent_body(&request));
         let timeout = request.timeout;
         let work = self.follow(request, jar.as_deref(), told, &began, &at);
-        if let Ok(response) = tokio::time::timeout(timeout, work).await {
+        let done = if timeout.is_zero() {
+            None
+        } else {
+            tokio::time::timeout(timeout, work).await.ok()
+        };
+        let mut response = if let Some(response) = done {
             response
         } else {
-            let (method, url) = at.into_inner();
+            let (method, url, remote) = at.borrow().clone();
             let mut response = failed(&method, &url, HttpError::timeout());
             response.timings.waiting = millis(began.get(), Instant::now());
+            response.remote = remote;
             told(&response);
             response
-        }
+        };
+        // What stands for the request is the first one, wherever it was led.
+        response.was_made = true;
+        response.asked = asked;
+        response.asked_method = asked_method;
+        response.sent_headers = headers;
+        response.sent_body = body;
+        response
     }
 
     async fn follow(
@@ -79,13 +96,14 @@ impl Client {
         jar: Option<&RefCell<Jar>>,
         told: Hop<'_>,
         began: &Cell<Instant>,
-        at: &RefCell<(String, Url)>,
+        at: &RefCell<At>,
     ) -> Response {
         let mut left = request.redirects;
         let mut challenged = false;
         loop {
             began.set(Instant::now());
-            let mut response = self.once(&request, jar).await;
+            let mut response = self.once(&request, jar, at).await;
+            response.invites = request.digest.is_some() && !challenged;
             if let Some((user, password)) = &request.digest
                 && response.status == 401
                 && !challenged
@@ -120,7 +138,6 @@ impl Client {
             }
             if !keeps {
                 request.body.clear();
-                request.headers.retain(|it| !it.0.starts_with("Content-"));
             }
             if url.host_str() != request.url.host_str() {
                 request
@@ -128,16 +145,29 @@ impl Client {
                     .retain(|it| it.0 != "Authorization" && it.0 != "Host");
                 request.basic = None;
             }
+            refer(&mut request, &url);
+            // Cookies on the way are those of the jar.
             request.cookies.clear();
-            *at.borrow_mut() = (request.method.clone(), url.clone());
+            request.headers.retain(|it| it.0 != "Cookie");
             request.url = url;
+            request.address = None;
+            *at.borrow_mut() = (request.method.clone(), request.shown(), None);
         }
     }
 
-    async fn once(&self, request: &Request, jar: Option<&RefCell<Jar>>) -> Response {
-        let key = match key_of(&request.url) {
+    async fn once(
+        &self,
+        request: &Request,
+        jar: Option<&RefCell<Jar>>,
+        at: &RefCell<At>,
+    ) -> Response {
+        let key = match request
+            .fault
+            .clone()
+            .map_or_else(|| key_of(&request.url), Err)
+        {
             Ok(key) => key,
-            Err(err) => return failed(&request.method, &request.url, err),
+            Err(err) => return failed(&request.method, &request.shown(), err),
         };
         let cookies = head::cookies(request, jar);
         let mut fields = head::fields(request, &self.shared.user_agent, &cookies);
@@ -151,13 +181,15 @@ impl Client {
             let channel = match self.channel(&key, fresh_only, &mut timings).await {
                 Ok(channel) => channel,
                 Err(err) => {
-                    let mut response = failed(&request.method, &request.url, err);
+                    let mut response = failed(&request.method, &request.shown(), err);
                     response.timings = timings;
                     break (response, Peer::default());
                 }
             };
             timings.blocked = millis(began, Instant::now());
-            let (done, peer, reused) = self.through(channel, request, &fields, &mut timings).await;
+            let (done, peer, reused) = self
+                .through(channel, request, &fields, &mut timings, at)
+                .await;
             match done {
                 Ok(answer) => {
                     if let Some(jar) = jar {
@@ -171,8 +203,11 @@ impl Client {
                 // The server closed an idle connection while we took it: another try is no second request.
                 Err(broken) if broken.untouched && reused => fresh_only = true,
                 Err(broken) => {
-                    let mut response = failed(&request.method, &request.url, broken.error);
+                    let mut response = failed(&request.method, &request.shown(), broken.error);
                     response.timings = timings;
+                    response.is_heard = broken.body.is_some();
+                    response.body = broken.body.unwrap_or_default();
+                    response.body_kind = request.body_kind;
                     break (response, peer);
                 }
             }
@@ -182,9 +217,7 @@ impl Client {
             response.tls_version = peer.version;
             response.tls_cipher = peer.cipher;
         }
-        response.sent_headers = head::sent(request, &self.shared.user_agent);
         response.sent_cookies = cookies;
-        response.sent_body.clone_from(&request.body);
         response
     }
 
@@ -222,11 +255,13 @@ impl Client {
         request: &Request,
         fields: &[(String, String)],
         timings: &mut Timings,
+        at: &RefCell<At>,
     ) -> (Result<Answer, Broken>, Peer, bool) {
         let keep = request.body_kind != BodyKind::None;
         let is_head = request.method == "HEAD";
         match channel {
             Channel::Many(share) => {
+                at.borrow_mut().2 = share.peer().address;
                 let done = share.exchange(request, fields, keep, timings).await;
                 if done.as_ref().is_err_and(|it| it.untouched) {
                     self.pool.borrow_mut().forget(&share);
@@ -239,6 +274,7 @@ impl Client {
                     self.authorize(&mut head, &connection.key);
                 }
                 let peer = connection.stream.peer();
+                at.borrow_mut().2 = peer.address;
                 let reused = connection.reused;
                 let body = &request.body;
                 let done = exchange(
@@ -268,6 +304,17 @@ impl Client {
     }
 }
 
+/// Where a request is: its method, its address, and who was found there.
+type At = (String, String, Option<SocketAddr>);
+
+fn sent_headers(shared: &Shared, request: &Request) -> Vec<(String, String)> {
+    head::sent(request, &shared.user_agent)
+}
+
+fn sent_body(request: &Request) -> Vec<u8> {
+    request.plain_body.as_ref().unwrap_or(&request.body).clone()
+}
+
 /// Decompresses the body. One that cannot be is no answer, as in k6.
 fn unpack(response: &mut Response) {
     let encoding = response
@@ -284,6 +331,8 @@ fn unpack(response: &mut Response) {
         Ok(plain) => response.body = plain,
         Err(err) => {
             response.status = 0;
+            response.is_heard = false;
+            response.status_text.clear();
             response.proto = "";
             response.error_code = err.code;
             response.error = err.text;
@@ -291,17 +340,41 @@ fn unpack(response: &mut Response) {
     }
 }
 
+/// Tells the next server where it was named, but not in clear text what was read in secret. What the
+/// script says itself stands.
+fn refer(request: &mut Request, next: &Url) {
+    if request.headers.iter().any(|it| it.0 == "Referer") && !request.refers {
+        return;
+    }
+    request.headers.retain(|it| it.0 != "Referer");
+    request.refers = true;
+    if request.url.scheme() == "https" && next.scheme() == "http" {
+        return;
+    }
+    let mut last = request.url.clone();
+    let _ = last.set_username("");
+    let _ = last.set_password(None);
+    let last = match &request.address {
+        Some(address) => address.anonymous(),
+        None => last.to_string(),
+    };
+    request.headers.push(("Referer".to_owned(), last));
+}
+
 fn redirect(request: &Request, response: &Response) -> Option<Url> {
     if !matches!(response.status, 301 | 302 | 303 | 307 | 308) {
         return None;
     }
     let location = response.headers.iter().find(|it| it.0 == "Location")?;
+    if location.1.is_empty() {
+        return None;
+    }
     request.url.join(&location.1).ok()
 }
 
-fn failed(method: &str, url: &Url, error: HttpError) -> Response {
+fn failed(method: &str, url: &str, error: HttpError) -> Response {
     Response {
-        url: url.to_string(),
+        url: url.to_owned(),
         method: method.to_owned(),
         error: error.text,
         error_code: error.code,
@@ -311,10 +384,13 @@ fn failed(method: &str, url: &Url, error: HttpError) -> Response {
 
 fn finished(request: &Request, answer: Answer, timings: Timings) -> Response {
     Response {
-        url: request.url.to_string(),
+        url: request.shown(),
         method: request.method.clone(),
         status: answer.status,
-        status_text: format!("{} {}", answer.status, answer.reason),
+        is_heard: true,
+        status_text: format!("{} {}", answer.status, answer.reason)
+            .trim_end()
+            .to_owned(),
         proto: answer.proto,
         headers: answer.headers,
         body: answer.body,

@@ -38,7 +38,7 @@ pub(super) async fn connect(
     }
     let addresses = resolve(shared, host, port).await?;
     let began = Instant::now();
-    let mut last = HttpError::new(1101, format!("lookup {host}: no such host"));
+    let mut last = HttpError::new(1101, "lookup: no such host");
     let mut tcp = None;
     for address in addresses {
         match TcpStream::connect(address).await {
@@ -161,7 +161,7 @@ async fn look_up(shared: &Shared, host: &str, port: u16) -> Result<Vec<SocketAdd
     } else {
         let found = tokio::net::lookup_host((host, port))
             .await
-            .map_err(|_| HttpError::new(1101, format!("lookup {host}: no such host")))?;
+            .map_err(|_| HttpError::new(1101, "lookup: no such host"))?;
         let mut addresses: Vec<IpAddr> = found.map(|it| it.ip()).collect();
         // IPv4 first, as k6 does.
         addresses.sort_by_key(IpAddr::is_ipv6);
@@ -217,7 +217,7 @@ pub(super) fn key_of(url: &Url) -> Result<Key, HttpError> {
         "https" | "wss" => true,
         other => {
             return Err(HttpError::new(
-                1020,
+                1000,
                 format!("unsupported protocol scheme \"{other}\""),
             ));
         }
@@ -226,7 +226,7 @@ pub(super) fn key_of(url: &Url) -> Result<Key, HttpError> {
     Ok(Key {
         tls,
         host: host
-            .ok_or_else(|| HttpError::new(1020, "no host in the address"))?
+            .ok_or_else(|| HttpError::new(1000, "http: no Host in request URL"))?
             .to_owned(),
         port: url.port().unwrap_or(if tls { 443 } else { 80 }),
     })

@@ -84,6 +84,11 @@ impl Jar {
             .collect()
     }
 
+    /// Returns whether a text is a date that cookies may end at.
+    pub fn is_date(text: &str) -> bool {
+        date(text).is_some()
+    }
+
     /// Takes a cookie from a `Set-Cookie` header.
     pub fn store(&mut self, url: &Url, header: &str) {
         if let Some(parts) = Self::parts(header) {
@@ -95,6 +100,9 @@ impl Jar {
     pub fn parts(header: &str) -> Option<Parts> {
         let mut parts = header.split(';');
         let (name, value) = parts.next()?.split_once('=')?;
+        if name.trim().is_empty() {
+            return None;
+        }
         let mut attributes = Attributes::default();
         let mut http_only = false;
         for part in parts {

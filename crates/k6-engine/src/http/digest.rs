@@ -35,10 +35,7 @@ fn respond(
         "SHA-256" => sha256_hex,
         _ => return None,
     };
-    let uri = match request.url.query() {
-        Some(query) => format!("{}?{query}", request.url.path()),
-        None => request.url.path().to_owned(),
-    };
+    let uri = super::head::target(request);
     let mut secret = hash(&format!("{user}:{realm}:{password}"));
     if algorithm.to_ascii_uppercase().ends_with("-SESS") {
         secret = hash(&format!("{secret}:{nonce}:{client_nonce}"));
@@ -106,18 +103,8 @@ mod tests {
     fn the_example_of_the_specification_is_answered() {
         // RFC 7616, section 3.9.1.
         let challenge = r#"Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm=MD5, nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS""#;
-        let request = Request {
-            method: "GET".to_owned(),
-            url: url::Url::parse("http://www.example.org/dir/index.html").unwrap(),
-            headers: Vec::new(),
-            body: Vec::new(),
-            timeout: std::time::Duration::ZERO,
-            redirects: 0,
-            cookies: Vec::new(),
-            body_kind: super::super::BodyKind::Text,
-            basic: None,
-            digest: None,
-        };
+        let url = url::Url::parse("http://www.example.org/dir/index.html").unwrap();
+        let request = Request::get(url);
         let header = respond(
             challenge,
             "Mufasa",

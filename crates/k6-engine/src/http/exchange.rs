@@ -31,6 +31,8 @@ pub(super) struct Answer {
 pub(super) struct Broken {
     pub(super) error: HttpError,
     pub(super) untouched: bool,
+    /// What came of the body before that, where its head was whole.
+    pub(super) body: Option<Vec<u8>>,
 }
 
 /// Sends `head` and `body`, and reads the answer. `keep` tells whether its body is wanted.
@@ -51,9 +53,10 @@ pub(super) async fn exchange(
         connection,
         received: 0,
         first: None,
+        framed: false,
     };
     let read = read(&mut reader, &mut answer, is_head, keep).await;
-    let (first, received) = (reader.first, reader.received);
+    let (first, received, framed) = (reader.first, reader.received, reader.framed);
     let done = Instant::now();
     timings.waiting = millis(wrote, first.unwrap_or(done));
     timings.receiving = first.map_or(0.0, |it| millis(it.max(wrote), done));
@@ -63,10 +66,12 @@ pub(super) async fn exchange(
         (Err(_), Err(err)) if received == 0 => Err(Broken {
             error: HttpError::of_io("write", &err),
             untouched: true,
+            body: None,
         }),
         (Err(error), _) => Err(Broken {
             error,
             untouched: received == 0,
+            body: framed.then_some(answer.body),
         }),
     }
 }
@@ -88,6 +93,8 @@ struct Reader<'a> {
     connection: &'a mut Connection,
     received: u64,
     first: Option<Instant>,
+    /// Whether the head was whole.
+    framed: bool,
 }
 
 impl Reader<'_> {
@@ -135,6 +142,7 @@ async fn read(
             return Err(HttpError::malformed("the head of the answer is too long"));
         }
     };
+    reader.framed = true;
     match framing {
         Framing::None => {}
         Framing::Length(length) => {
@@ -201,6 +209,23 @@ async fn read(
     Ok(())
 }
 
+/// Says, in the words of Go, why the start of an answer is none.
+fn malformed(answer: &[u8], err: httparse::Error) -> String {
+    let line = answer.split(|it| *it == b'\n').next().unwrap_or_default();
+    let line = String::from_utf8_lossy(line.trim_ascii_end());
+    let Some((version, rest)) = line.split_once(' ') else {
+        return format!("malformed HTTP response {line:?}");
+    };
+    let status = rest.trim_start().split(' ').next().unwrap_or_default();
+    if status.len() != 3 || status.parse::<u16>().is_err() {
+        return format!("malformed HTTP status code {status:?}");
+    }
+    if !matches!(version, "HTTP/1.0" | "HTTP/1.1") {
+        return format!("malformed HTTP version {version:?}");
+    }
+    format!("malformed HTTP response: {err}")
+}
+
 /// Parses a head from the start of `buffer` and removes it. Returns how the body ends.
 pub(super) fn head(
     buffer: &mut Vec<u8>,
@@ -213,11 +238,7 @@ pub(super) fn head(
         let length = match parsed.parse(buffer) {
             Ok(httparse::Status::Complete(length)) => length,
             Ok(httparse::Status::Partial) => return Ok(None),
-            Err(err) => {
-                return Err(HttpError::malformed(format!(
-                    "malformed HTTP response: {err}"
-                )));
-            }
+            Err(err) => return Err(HttpError::malformed(malformed(buffer, err))),
         };
         let status = parsed.code.unwrap_or(0);
         // Interim answers are skipped; 101 is the last one.
@@ -251,7 +272,7 @@ pub(super) fn head(
                 let length = value
                     .trim()
                     .parse()
-                    .map_err(|_| HttpError::malformed("bad Content-Length"))?;
+                    .map_err(|_| HttpError::malformed(format!("bad Content-Length {value:?}")))?;
                 match framing {
                     Framing::Chunked => {}
                     Framing::Length(other) if other != length => {

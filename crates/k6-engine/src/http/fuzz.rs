@@ -8,7 +8,7 @@
 use url::Url;
 
 use super::{
-    BodyKind, Request,
+    Request,
     body::{Chunks, decompress},
     cookies::Jar,
     digest,
@@ -49,18 +49,7 @@ pub fn run(which: u8, bytes: &[u8]) {
             let Ok(url) = Url::parse("http://shop.example.org/?q=1") else {
                 return;
             };
-            let request = Request {
-                method: "GET".to_owned(),
-                url,
-                headers: Vec::new(),
-                body: Vec::new(),
-                timeout: std::time::Duration::ZERO,
-                redirects: 0,
-                cookies: Vec::new(),
-                body_kind: BodyKind::Text,
-                basic: None,
-                digest: None,
-            };
+            let request = Request::get(url);
             if let Some(header) = digest::answer(&text, "user", "secret-1234", &request) {
                 assert!(!header.contains("secret-1234"), "the password is sent");
                 assert!(

@@ -91,10 +91,12 @@ impl Multiplexed {
         let untouched = |error| Broken {
             error,
             untouched: true,
+            body: None,
         };
         let touched = |error| Broken {
             error,
             untouched: false,
+            body: None,
         };
         let head = message(request, fields).map_err(touched)?;
         let began = Instant::now();
@@ -114,6 +116,7 @@ impl Multiplexed {
                     // The server has not looked at it, by its own word.
                     untouched: err.reason() == Some(Reason::REFUSED_STREAM)
                         || (err.is_go_away() && err.reason() == Some(Reason::NO_ERROR)),
+                    body: None,
                     error: of(&err),
                 })?;
         let first = Instant::now();
@@ -204,15 +207,27 @@ async fn send(mut stream: SendStream<Bytes>, mut body: Bytes) -> Result<(), h2::
 
 fn message(request: &Request, fields: &[(String, String)]) -> Result<http::Request<()>, HttpError> {
     let wrong = |err: &dyn std::fmt::Display| HttpError::malformed(err.to_string());
-    let uri = Uri::builder()
-        .scheme("https")
-        .authority(head::authority(request))
-        .path_and_query(head::target(&request.url))
-        .build()
+    let uri = |target: String| {
+        Uri::builder()
+            .scheme("https")
+            .authority(head::authority(request))
+            .path_and_query(target)
+            .build()
+    };
+    // What HTTP/1.1 sends as it stands, and this library does not, is escaped.
+    let escaped = || {
+        let path = request.address.as_ref().map(|it| it.target.as_str());
+        request
+            .url
+            .join(path.unwrap_or("/"))
+            .map(|it| it[url::Position::BeforePath..].to_owned())
+    };
+    let uri = uri(head::target(request))
+        .or_else(|err| escaped().map_or(Err(err), uri))
         .map_err(|err| wrong(&err))?;
     let mut message = http::Request::new(());
     *message.method_mut() =
-        Method::from_bytes(request.method.as_bytes()).map_err(|err| wrong(&err))?;
+        Method::from_bytes(head::method(request).as_bytes()).map_err(|err| wrong(&err))?;
     *message.uri_mut() = uri;
     *message.version_mut() = Version::HTTP_2;
     for (name, value) in fields {

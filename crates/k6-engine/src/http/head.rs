@@ -2,10 +2,8 @@
 
 use std::{cell::RefCell, fmt::Write as _};
 
-use base64::Engine as _;
-use url::Url;
-
 use super::{Jar, Request};
+use base64::Engine as _;
 
 /// Returns the cookies that go with a request: its own, then those of the jar.
 pub(super) fn cookies(request: &Request, jar: Option<&RefCell<Jar>>) -> Vec<(String, String)> {
@@ -46,8 +44,20 @@ pub(super) fn authority(request: &Request) -> String {
     }
 }
 
+/// Returns the method as it is sent.
+pub(super) fn method(request: &Request) -> &str {
+    match request.method.as_str() {
+        "" => "GET",
+        method => method,
+    }
+}
+
 /// Returns path and query.
-pub(super) fn target(url: &Url) -> String {
+pub(super) fn target(request: &Request) -> String {
+    if let Some(address) = &request.address {
+        return address.target.clone();
+    }
+    let url = &request.url;
     let path = match url.path() {
         "" => "/",
         path => path,
@@ -83,14 +93,21 @@ pub(super) fn fields(
         fields.push(("Authorization".to_owned(), format!("Basic {text}")));
     }
     for (name, value) in &request.headers {
-        if !matches!(name.as_str(), "Host" | "User-Agent" | "Content-Length") {
+        // What says how the body is sent is said by who sends it.
+        if !matches!(
+            name.as_str(),
+            "Host" | "User-Agent" | "Content-Length" | "Transfer-Encoding" | "Trailer"
+        ) {
             fields.push((name.clone(), clean(value)));
         }
     }
     if !cookies.is_empty() {
-        let mut line = String::new();
-        for (place, (name, value)) in cookies.iter().enumerate() {
-            let _ = write!(line, "{}{name}={value}", if place == 0 { "" } else { "; " });
+        // Behind those that the script wrote itself: there is one such header.
+        let own = fields.iter().position(|it| it.0 == "Cookie");
+        let mut line = own.map_or_else(String::new, |it| fields.remove(it).1);
+        for (name, value) in cookies {
+            let between = if line.is_empty() { "" } else { "; " };
+            let _ = write!(line, "{between}{name}={value}");
         }
         line.retain(|it| !it.is_control());
         fields.push(("Cookie".to_owned(), line));
@@ -102,12 +119,12 @@ pub(super) fn fields(
 pub(super) fn text(request: &Request, fields: &[(String, String)], whole: bool) -> String {
     let mut head = String::with_capacity(256);
     let authority = authority(request);
-    head.push_str(&request.method);
+    head.push_str(method(request));
     head.push(' ');
     if whole {
         let _ = write!(head, "{}://{authority}", request.url.scheme());
     }
-    head.push_str(&target(&request.url));
+    head.push_str(&target(request));
     let _ = write!(head, " HTTP/1.1\r\nHost: {authority}");
     for (name, value) in fields {
         let _ = write!(head, "\r\n{name}: {value}");

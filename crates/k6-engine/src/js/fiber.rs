@@ -10,7 +10,7 @@ use futures_util::{StreamExt as _, stream::FuturesUnordered};
 
 use super::{Group, Vu, group::Seat, vm, vu::Expected};
 use crate::{
-    http::{Jar, Request, Response},
+    http::{Jar, Request, Response, masked},
     metrics::{
         self, HTTP_REQ_BLOCKED, HTTP_REQ_CONNECTING, HTTP_REQ_DURATION, HTTP_REQ_FAILED,
         HTTP_REQ_RECEIVING, HTTP_REQ_SENDING, HTTP_REQ_TLS, HTTP_REQ_WAITING, HTTP_REQS, Tags,
@@ -234,12 +234,13 @@ pub(crate) async fn perform(vu: &Vu, call: Call) -> Response {
         expected,
         jar,
     } = call;
-    let first = request.url.clone();
+    let first = request.shown();
     let told = |response: &Response| {
-        let url = if response.url == first.as_str() {
+        let led = masked(&response.url);
+        let url = if response.url == first {
             &text
         } else {
-            &response.url
+            led.as_ref()
         };
         let url = name.as_deref().unwrap_or(url);
         samples(vu, response, url, &tags, &base, &expected);
@@ -311,7 +312,14 @@ fn samples(
         other => std::borrow::Cow::Owned(other.to_string()),
     };
     let code;
-    let verdict = expected.judge(response.status);
+    // As in k6: the first of the two requests of Digest authentication is there to be refused.
+    let verdict = expected.judge(response.status).map(|it| {
+        if response.invites {
+            response.status == 401
+        } else {
+            it
+        }
+    });
     let mut own: Vec<(&str, &str)> = Vec::with_capacity(tags.len() + 10);
     own.extend(tags.iter().map(|it| (it.0.as_str(), it.1.as_str())));
     let mut add = |key: &'static str, value| {
@@ -333,13 +341,26 @@ fn samples(
         }
         add("error_code", &code);
     }
+    let ip;
+    if let Some(remote) = response
+        .remote
+        .filter(|_| system & super::vu::system_tag("ip") != 0)
+    {
+        ip = remote.ip().to_string();
+        add("ip", &ip);
+    }
     if !response.tls_version.is_empty() {
         add("tls_version", response.tls_version);
     }
     if let Some(verdict) = verdict {
         add("expected_response", if verdict { "true" } else { "false" });
     }
-    let tags = Tags { base, own: &own };
+    let metadata = vu.metadata.borrow();
+    let tags = Tags {
+        base,
+        own: &own,
+        metadata: &metadata,
+    };
     let timings = &response.timings;
     let mut shard = metrics::lock(&vu.shard);
     let values = [

@@ -11,7 +11,7 @@ use std::{
     ptr::{self, NonNull},
 };
 
-use rquickjs::{Ctx, Exception, Object, Result, promise::PromiseState, qjs};
+use rquickjs::{Ctx, Exception, Object, Result, object::Property, promise::PromiseState, qjs};
 
 use super::native;
 
@@ -194,6 +194,10 @@ fn global(ctx: &Ctx<'_>, name: &str) -> Result<bool> {
             return evaluate(ctx, "<timers>").map(|()| true);
         }
         "open" | "require" => return native::make(ctx, &ctx.globals(), name),
+        "global" => {
+            let global = Property::from(ctx.globals()).configurable().writable();
+            return ctx.globals().prop(name, global).map(|()| true);
+        }
         "__ENV" => return native::environment(ctx).map(|()| true),
         _ => return Ok(false),
     };

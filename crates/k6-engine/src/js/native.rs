@@ -16,6 +16,7 @@ mod opened;
 mod params;
 mod request;
 mod response;
+mod select;
 mod table;
 
 pub(crate) use binary::{hex_text, md5_of};
@@ -38,6 +39,7 @@ const TABLES: &[&[(&str, Native)]] = &[
     jars::TABLE,
     opened::TABLE,
     request::TABLE,
+    response::TABLE,
 ];
 
 /// Puts the object with all native functions where the built-in modules find it.
@@ -93,9 +95,27 @@ pub(crate) fn interrupted(ctx: &Ctx<'_>) -> Error {
     }
 }
 
-/// Throws an ordinary error.
+/// Throws an error with the name that k6 gives its own.
 fn throw(ctx: &Ctx<'_>, message: &str) -> Error {
-    Exception::throw_message(ctx, message)
+    let named = || -> Result<Error> {
+        let error = Exception::from_message(ctx.clone(), message)?.into_value();
+        if let Some(object) = error.as_object() {
+            let name = Property::from("GoError").configurable().writable();
+            object.prop("name", name)?;
+        }
+        Ok(ctx.throw(error))
+    };
+    named().unwrap_or_else(|err| err)
+}
+
+/// Returns what a tag gets of a value of JavaScript, `None` where it is of a kind that tags do not take.
+fn tag_text(value: &Value<'_>) -> Result<Option<String>> {
+    let fits = value.is_string() || value.is_number() || value.is_bool();
+    if fits {
+        text(value).map(Some)
+    } else {
+        Ok(None)
+    }
 }
 
 fn undefined<'js>(ctx: &Ctx<'js>) -> Value<'js> {

@@ -61,6 +61,7 @@ fn load<'js>(
 ) -> Result<(Object<'js>, Outcome), String> {
     let globals = || -> rquickjs::Result<Module<'js, rquickjs::module::Evaluated>> {
         native::install(ctx, vu, classes)?;
+        ctx.globals().set("__VU", vu.id)?;
         let module = vu.shared.modules.load(ctx, entry)?;
         let (module, promise) = module.eval()?;
         settle(vu, ctx, &promise)?;
@@ -108,8 +109,10 @@ fn run<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, exports: &Object<'js>, job: Job) -> Out
         };
         let globals = ctx.globals();
         environment(vu, ctx)?;
-        globals.set("__VU", vu.id)?;
-        globals.set("__ITER", vu.iteration.get())?;
+        if let Job::Iteration(_) = &job {
+            globals.set("__ITER", vu.iteration.get())?;
+            vu.mark_iteration();
+        }
         let mut returned: Value<'js> = match argument {
             Some(argument) => function.call((argument,))?,
             None => function.call(())?,
@@ -125,10 +128,18 @@ fn run<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, exports: &Object<'js>, job: Job) -> Out
         if matches!(job, Job::Iteration(_) | Job::Teardown) {
             return Ok(None);
         }
-        match ctx.json_stringify(returned)? {
-            Some(text) => Ok(Some(text.to_string()?)),
-            None => Ok(None),
-        }
+        let text = match job {
+            // As in k6, what is not defined becomes `null` on its way.
+            Job::Setup if !returned.is_undefined() => {
+                let null = Value::new_null(ctx.clone());
+                let replacer = Function::new(ctx.clone(), move |_: Value<'js>, it: Value<'js>| {
+                    if it.is_undefined() { null.clone() } else { it }
+                });
+                ctx.json_stringify_replacer(returned, replacer?)?
+            }
+            _ => ctx.json_stringify(returned)?,
+        };
+        text.map(|it| it.to_string()).transpose()
     };
     let result = call();
     let outcome = match result.catch(ctx) {

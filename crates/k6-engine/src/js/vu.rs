@@ -66,6 +66,8 @@ pub struct Vu {
     pub(crate) scenario: RefCell<Option<Arc<ScenarioRun>>>,
     pub(crate) group: RefCell<String>,
     pub(crate) tags: RefCell<Rc<Vec<(String, String)>>>,
+    /// What goes with its samples and is no tag.
+    pub(crate) metadata: RefCell<Vec<(String, String)>>,
     pub(crate) jar: RefCell<Rc<RefCell<http::Jar>>>,
     pub(crate) jars: RefCell<Vec<Rc<RefCell<http::Jar>>>>,
     pub(crate) expected: RefCell<Rc<Expected>>,
@@ -84,7 +86,7 @@ pub struct Vu {
     pub(crate) event_waker: RefCell<Option<Waker>>,
     pub(crate) pending: Cell<u64>,
     pub(crate) next_event: Cell<u64>,
-    pub(crate) url_cache: RefCell<Option<(String, url::Url)>>,
+    pub(crate) address: RefCell<Option<(String, Arc<http::Address>)>>,
     /// Until when iterations may go on.
     pub(crate) control: RefCell<Option<Arc<Control>>>,
     /// Whether the script itself ended the run: k6 counts such an iteration as whole.
@@ -120,6 +122,7 @@ impl Vu {
             scenario: RefCell::default(),
             group: RefCell::default(),
             tags: RefCell::new(Rc::new(tags)),
+            metadata: RefCell::default(),
             jar: RefCell::default(),
             jars: RefCell::default(),
             expected: RefCell::new(Rc::new(Expected::Ranges(vec![(200, 399)]))),
@@ -134,7 +137,7 @@ impl Vu {
             event_waker: RefCell::default(),
             pending: Cell::new(0),
             next_event: Cell::new(0),
-            url_cache: RefCell::default(),
+            address: RefCell::default(),
             control: RefCell::default(),
             heeds_stop: Cell::new(true),
             aborted: Cell::new(false),
@@ -179,7 +182,12 @@ impl Vu {
             return;
         };
         let base = self.tags.borrow().clone();
-        let tags = Tags { base: &base, own };
+        let metadata = self.metadata.borrow();
+        let tags = Tags {
+            base: &base,
+            own,
+            metadata: &metadata,
+        };
         crate::metrics::lock(&self.shard).add(collector, id, value, tags);
     }
 
@@ -190,6 +198,25 @@ impl Vu {
         tags.retain(|it| it.0 != key);
         if let Some(value) = value {
             tags.push((key.to_owned(), value.to_owned()));
+        }
+    }
+
+    /// Replaces what goes with its samples under `key`, or removes it.
+    pub(crate) fn set_metadata(&self, key: &str, value: Option<String>) {
+        let mut metadata = self.metadata.borrow_mut();
+        metadata.retain(|it| it.0 != key);
+        metadata.extend(value.map(|it| (key.to_owned(), it)));
+    }
+
+    /// Lets its samples tell the iteration, where the options ask for that. There are too many
+    /// iterations for a tag.
+    pub(crate) fn mark_iteration(&self) {
+        let system = self.defaults.borrow().system_tags;
+        if system & system_tag("vu") != 0 {
+            self.set_metadata("vu", Some(self.id.to_string()));
+        }
+        if system & system_tag("iter") != 0 {
+            self.set_metadata("iter", Some(self.iteration.get().to_string()));
         }
     }
 
@@ -265,17 +292,17 @@ impl Vu {
         }
     }
 
-    /// Parses an address. Most scripts ask for the same one again.
-    pub(crate) fn parse_url(&self, text: &str) -> Result<url::Url, url::ParseError> {
-        let mut cache = self.url_cache.borrow_mut();
-        if let Some((known, url)) = cache.as_ref()
+    /// Reads an address. Most scripts ask for the same one again.
+    pub(crate) fn address(&self, text: &str) -> Result<Arc<http::Address>, String> {
+        let mut cache = self.address.borrow_mut();
+        if let Some((known, address)) = cache.as_ref()
             && known == text
         {
-            return Ok(url.clone());
+            return Ok(Arc::clone(address));
         }
-        let url = url::Url::parse(text)?;
-        *cache = Some((text.to_owned(), url.clone()));
-        Ok(url)
+        let address = Arc::new(http::Address::parse(text)?);
+        *cache = Some((text.to_owned(), Arc::clone(&address)));
+        Ok(address)
     }
 
     /// Returns 64 random bits.

@@ -98,11 +98,21 @@ fn gather(code: i64, export: &Path, lines: &Path) -> Seen {
         if line["type"] == "Point" && !metric.starts_with("vus") && !metric.starts_with("data_") {
             *seen
                 .samples
-                .entry(format!("{metric} {}", line["data"]["tags"]))
+                .entry(sample(metric, &line["data"]))
                 .or_default() += 1;
         }
     }
     seen
+}
+
+/// Returns a sample without its time and value.
+fn sample(metric: &str, data: &Value) -> String {
+    let sorted = |name: &str| -> String {
+        let pairs = data[name].as_object().into_iter().flatten();
+        let pairs: BTreeMap<&String, &Value> = pairs.collect();
+        serde_json::to_string(&pairs).unwrap()
+    };
+    format!("{metric} {} {}", sorted("tags"), sorted("metadata"))
 }
 
 fn checks(group: &Value, all: &mut BTreeMap<String, (u64, u64)>) {

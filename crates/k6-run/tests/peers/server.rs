@@ -62,7 +62,7 @@ fn serve(mut stream: &TcpStream) -> std::io::Result<()> {
                 .unwrap_or(0)
         };
         let echo =
-            json!({"method": method, "headers": headers, "body": String::from_utf8_lossy(&body)})
+            json!({"method": method, "target": target, "headers": headers, "body": String::from_utf8_lossy(&body)})
                 .to_string();
         let mut extra = format!("X-Method: {method}\r\n");
         let mut status = 200;
@@ -83,10 +83,45 @@ fn serve(mut stream: &TcpStream) -> std::io::Result<()> {
             }
             "redirect-to" => {
                 status = number();
-                extra.push_str("Location: /echo\r\n");
+                let target = if query.is_empty() { "/echo" } else { query };
+                extra.push_str(&format!("Location: {target}\r\n"));
                 Vec::new()
             }
+            "loop" => {
+                status = 302;
+                extra.push_str("Location: /loop\r\n");
+                Vec::new()
+            }
+            "basic" if !headers.contains_key("authorization") => {
+                status = 401;
+                extra.push_str("WWW-Authenticate: Basic realm=\"shop\"\r\n");
+                Vec::new()
+            }
+            "digest" => {
+                let given = headers.get("authorization").and_then(Value::as_str);
+                status = if is_allowed(given.unwrap_or_default(), &method) { 200 } else { 401 };
+                if !given.is_some_and(|it| it.starts_with("Digest")) {
+                    extra.push_str("WWW-Authenticate: Digest realm=\"shop\", nonce=\"n1\", qop=\"auth\", opaque=\"o1\", algorithm=MD5\r\n");
+                }
+                Vec::new()
+            }
+            "bytes" => (0..=255).cycle().take(usize::try_from(number()).unwrap_or(0)).collect(),
+            "odd" | "bare" | "short" | "garbage" | "length" | "chunks" | "gzipped" | "old" | "early" => {
+                stream.write_all(match parts[0] {
+                    "odd" => b"HTTP/1.1 299 Odd Reason\r\nContent-Length: 2\r\n\r\nok",
+                    "bare" => b"HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok",
+                    "short" => b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc",
+                    "garbage" => b"SSH-2.0-OpenSSH_9.6\r\n\r\n",
+                    "length" => b"HTTP/1.1 200 OK\r\nContent-Length: abc\r\n\r\n",
+                    "chunks" => b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+                    "gzipped" => b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc",
+                    "early" => b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+                    _ => &b"HTTP/1.0 200 OK\r\n\r\nold"[..],
+                })?;
+                return Ok(());
+            }
             "cookies" => {
+                let query = query.replace("%20", " ");
                 extra.push_str(&format!("Set-Cookie: {query}; Path=/\r\n"));
                 Vec::new()
             }
@@ -124,6 +159,7 @@ fn serve(mut stream: &TcpStream) -> std::io::Result<()> {
                     _ => b"zipped".to_vec(),
                 }
             }
+            "people" => br#"{"list":[{"name":"one","n":1},{"name":"two","n":2},{"name":"tri","n":3.5}],"o":{"k.v":1,"b":true,"z":null,"s":"x"},"e":[],"a":1}"#.to_vec(),
             "json" => br#"{"a":1,"list":[{"name":"one"},{"name":"two"}]}"#.to_vec(),
             "text" => b"hello".to_vec(),
             // What was sent, so that a script has its page.
@@ -143,6 +179,7 @@ fn serve(mut stream: &TcpStream) -> std::io::Result<()> {
             204 => "No Content",
             301 => "Moved Permanently",
             302 => "Found",
+            401 => "Unauthorized",
             404 => "Not Found",
             500 => "Internal Server Error",
             503 => "Service Unavailable",
@@ -154,4 +191,31 @@ fn serve(mut stream: &TcpStream) -> std::io::Result<()> {
         );
         stream.write_all(&[head.as_bytes(), &content].concat())?;
     }
+}
+
+/// Returns whether a header answers the challenge of the server for `user` and `secret`.
+fn is_allowed(header: &str, method: &str) -> bool {
+    let Some(fields) = header.strip_prefix("Digest ") else {
+        return false;
+    };
+    let field = |name: &str| -> String {
+        let pairs = fields.split(", ").filter_map(|it| it.split_once('='));
+        let found = pairs.filter(|it| it.0 == name).map(|it| it.1).next();
+        found.unwrap_or_default().trim_matches('"').to_owned()
+    };
+    let hash = |text: String| -> String {
+        use md5::Digest as _;
+        let bytes = md5::Md5::digest(text.as_bytes());
+        bytes
+            .iter()
+            .fold(String::new(), |all, it| all + &format!("{it:02x}"))
+    };
+    let secret = hash("user:shop:secret".to_owned());
+    let what = hash(format!("{method}:{}", field("uri")));
+    let wanted = format!(
+        "{secret}:n1:{}:{}:auth:{what}",
+        field("nc"),
+        field("cnonce")
+    );
+    field("response") == hash(wanted)
 }

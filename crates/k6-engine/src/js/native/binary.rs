@@ -3,21 +3,24 @@
 use std::rc::Rc;
 
 use base64::{
-    Engine as _, alphabet,
+    DecodeError, Engine as _, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use md4::Md4;
 use md5::Md5;
 use ripemd::Ripemd160;
-use rquickjs::{Ctx, IntoJs as _, Result, Value};
+use rquickjs::{Coerced, Ctx, IntoJs as _, Result, Value};
 use sha1::Sha1;
-use sha2::{Digest as _, Sha224, Sha256, Sha384, Sha512, Sha512_224, Sha512_256};
+use sha2::{Digest as _, Sha256, Sha384, Sha512, Sha512_224, Sha512_256};
 
 use super::{Native, buffer, bytes, given, text_at, throw};
 use crate::js::Vu;
 
 pub(super) const TABLE: &[(&str, Native)] = &[
     ("digest", digest),
+    ("digestable", digestable),
+    ("bytesOf", bytes_of),
     ("randomBytes", random_bytes),
     ("hex", hex),
     ("b64encode", encode),
@@ -28,9 +31,52 @@ pub(super) const TABLE: &[(&str, Native)] = &[
 ];
 
 fn data_at(ctx: &Ctx<'_>, arguments: &[Value<'_>], place: usize) -> Result<Vec<u8>> {
-    given(arguments, place)
-        .and_then(bytes)
-        .ok_or_else(|| throw(ctx, "a string or an ArrayBuffer is expected"))
+    let value = given(arguments, place);
+    value.and_then(bytes).ok_or_else(|| {
+        let kind = kind_of(value);
+        let message = format!("invalid type {kind}, expected string, []byte or ArrayBuffer");
+        throw(ctx, &message)
+    })
+}
+
+/// Returns what Go calls the kind of a value.
+fn kind_of(value: Option<&Value<'_>>) -> &'static str {
+    match value {
+        None => "<nil>",
+        Some(value) if value.is_string() => "string",
+        Some(value) if value.is_bool() => "bool",
+        Some(value) if value.is_int() => "int64",
+        Some(value) if value.is_number() => "float64",
+        Some(value) if value.is_array() => "[]interface {}",
+        Some(_) => "map[string]interface {}",
+    }
+}
+
+/// Returns data as bytes. What they are for, where it is given, begins the words of the error.
+fn bytes_of<'js>(_: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {
+    let value = given(arguments, 0);
+    if let Some(data) = value.and_then(bytes) {
+        return buffer(ctx, &data);
+    }
+    let what = match text_at(arguments, 1)? {
+        what if what.is_empty() => what,
+        what => format!("{what} failed: "),
+    };
+    let kind = kind_of(value);
+    let message = format!("{what}invalid type {kind}, expected string, []byte or ArrayBuffer");
+    Err(throw(ctx, &message))
+}
+
+/// Refuses an algorithm that there is not, and a secret that is none.
+fn digestable<'js>(_: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {
+    let algorithm = text_at(arguments, 0)?;
+    if summed(&algorithm, None, b"").is_none() {
+        return Err(throw(ctx, &format!("invalid algorithm: {algorithm}")));
+    }
+    if arguments.len() > 1 {
+        data_at(ctx, arguments, 1)?;
+    }
+    Ok(super::undefined(ctx))
 }
 
 fn digest<'js>(_: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {
@@ -39,16 +85,14 @@ fn digest<'js>(_: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<V
     let mut data = Vec::new();
     if let Some(parts) = given(arguments, 2).and_then(Value::as_array) {
         for part in parts.iter::<Value<'js>>() {
-            let part = bytes(&part?)
-                .ok_or_else(|| throw(ctx, "a string or an ArrayBuffer is expected"))?;
-            data.extend_from_slice(&part);
+            data.extend(bytes(&part?).unwrap_or_default());
         }
     }
     let hash = summed(&algorithm, secret.as_deref(), &data)
         .ok_or_else(|| throw(ctx, &format!("invalid algorithm: {algorithm}")))?;
     match text_at(arguments, 3)?.as_str() {
         "binary" => buffer(ctx, &hash),
-        "" | "hex" => hex_text(&hash).into_js(ctx),
+        "hex" => hex_text(&hash).into_js(ctx),
         "base64" => engine("std").encode(&hash).into_js(ctx),
         "base64url" => engine("url").encode(&hash).into_js(ctx),
         "base64rawurl" => engine("rawurl").encode(&hash).into_js(ctx),
@@ -70,9 +114,9 @@ fn summed(algorithm: &str, secret: Option<&[u8]>, data: &[u8]) -> Option<Vec<u8>
         };
     }
     Some(match algorithm {
+        "md4" => with!(Md4),
         "md5" => with!(Md5),
         "sha1" => with!(Sha1),
-        "sha224" => with!(Sha224),
         "sha256" => with!(Sha256),
         "sha384" => with!(Sha384),
         "sha512" => with!(Sha512),
@@ -103,10 +147,11 @@ fn random(vu: &Vu, length: usize) -> Vec<u8> {
 }
 
 fn random_bytes<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {
-    let length = given(arguments, 0)
-        .and_then(Value::as_number)
-        .unwrap_or(0.0);
-    if !(0.0..=1e8).contains(&length) {
+    let length = match given(arguments, 0) {
+        Some(value) => value.get::<Coerced<f64>>()?.0,
+        None => 0.0,
+    };
+    if !(1.0..=1e8).contains(&length) {
         return Err(throw(ctx, "invalid size"));
     }
     buffer(ctx, &random(vu, length as usize))
@@ -117,12 +162,14 @@ fn hex<'js>(_: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Valu
 }
 
 fn engine(kind: &str) -> GeneralPurpose {
-    let config =
-        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    let config = GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true);
+    let raw = config
+        .with_encode_padding(false)
+        .with_decode_padding_mode(DecodePaddingMode::RequireNone);
     match kind {
         "url" => GeneralPurpose::new(&alphabet::URL_SAFE, config),
-        "rawurl" => GeneralPurpose::new(&alphabet::URL_SAFE, config.with_encode_padding(false)),
-        "rawstd" => GeneralPurpose::new(&alphabet::STANDARD, config.with_encode_padding(false)),
+        "rawurl" => GeneralPurpose::new(&alphabet::URL_SAFE, raw),
+        "rawstd" => GeneralPurpose::new(&alphabet::STANDARD, raw),
         _ => GeneralPurpose::new(&alphabet::STANDARD, config),
     }
 }
@@ -134,9 +181,16 @@ fn encode<'js>(_: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<V
 }
 
 fn decode<'js>(_: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {
-    let data = engine(&text_at(arguments, 1)?)
-        .decode(data_at(ctx, arguments, 0)?)
-        .map_err(|err| throw(ctx, &format!("illegal base64 data: {err}")))?;
+    let mut encoded = text_at(arguments, 0)?.into_bytes();
+    encoded.retain(|it| *it != b'\r' && *it != b'\n');
+    let decoded = engine(&text_at(arguments, 1)?).decode(&encoded);
+    let data = decoded.map_err(|err| {
+        let place = match err {
+            DecodeError::InvalidByte(place, _) => place,
+            _ => encoded.len() / 4 * 4,
+        };
+        throw(ctx, &format!("illegal base64 data at input byte {place}"))
+    })?;
     if text_at(arguments, 2)? == "s" {
         return String::from_utf8_lossy(&data).into_js(ctx);
     }
@@ -183,6 +237,10 @@ mod tests {
             "8eb208f7e05d987a9b044a8e98c6b087f15a0bfc"
         );
         assert!(hex("sha256", Some(b"key")).unwrap().starts_with("9c196e32"));
-        assert!(hex("md4", None).is_none());
+        assert_eq!(
+            hex("md4", None).unwrap(),
+            "a448017aaf21d8525fc10ae87aa6729d"
+        );
+        assert!(hex("sha224", None).is_none());
     }
 }

@@ -5,9 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rquickjs::{Coerced, Ctx, Function, Object, Result, Value};
+use rquickjs::{Coerced, Ctx, Function, Object, Result, Value, atom::PredefinedAtom};
 
-use super::{Native, given, interrupted, text, text_at, throw, undefined};
+use super::{Native, given, interrupted, tag_text, text, text_at, throw, undefined};
 use crate::{
     js::{
         Phase, Vu,
@@ -21,29 +21,42 @@ pub(super) const TABLE: &[(&str, Native)] = &[
     ("check", check),
     ("group", group),
     ("sleep", sleep),
+    ("fail", fail),
     ("randomSeed", random_seed),
     ("metric", metric),
     ("addSample", add_sample),
     ("timer", timer),
 ];
 
-/// Returns the tags in an object as pairs of texts.
-pub(super) fn pairs(object: &Object<'_>) -> Result<Vec<(String, String)>> {
+/// Returns the tags in an object as pairs of texts. `what` begins the words of the error on a wrong one.
+fn tags_of(ctx: &Ctx<'_>, object: &Object<'_>, what: &str) -> Result<Vec<(String, String)>> {
     let mut pairs = Vec::new();
     for entry in object.props::<String, Value<'_>>() {
         let (key, value) = entry?;
-        if !value.is_undefined() && !value.is_null() {
-            pairs.push((key, text(&value)?));
-        }
+        let Some(value) = tag_text(&value)? else {
+            let message = format!(
+                "{what}invalid value for metric tag '{key}': only String, Boolean and Number types are accepted as a metric tag values"
+            );
+            return Err(throw(ctx, &message));
+        };
+        pairs.push((key, value));
     }
     Ok(pairs)
+}
+
+/// Returns whether a function is an asynchronous one.
+fn is_async(function: &Function<'_>) -> Result<bool> {
+    let tag: Value<'_> = function.get(PredefinedAtom::SymbolToStringTag)?;
+    Ok(tag
+        .as_string()
+        .is_some_and(|it| it.to_string().is_ok_and(|it| it == "AsyncFunction")))
 }
 
 fn check<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {
     if vu.phase.get() == Phase::Init {
         return Err(throw(
             ctx,
-            "using check() in the init context is not supported",
+            "Using check() in the init context is not supported",
         ));
     }
     let Some(sets) = given(arguments, 1).and_then(Value::as_object) else {
@@ -51,15 +64,25 @@ fn check<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<V
     };
     let subject = arguments.first().cloned().unwrap_or_else(|| undefined(ctx));
     let extra = match given(arguments, 2).and_then(Value::as_object) {
-        Some(tags) => pairs(tags)?,
+        Some(tags) => tags_of(ctx, tags, "")?,
         None => Vec::new(),
     };
     let system = vu.defaults.borrow().system_tags;
     let mut all = true;
     for entry in sets.props::<String, Value<'js>>() {
         let (name, test) = entry?;
+        if name.contains("::") {
+            return Err(throw(ctx, "group and check names may not contain '::'"));
+        }
         let (passed, thrown) = match test.as_function() {
             Some(function) => match function.call::<_, Value<'js>>((subject.clone(),)) {
+                // A promise is true, whatever it promises.
+                Ok(value) if value.is_promise() && is_async(function)? => {
+                    return Err(throw(
+                        ctx,
+                        "the built-in check() does not support async functions as arguments",
+                    ));
+                }
                 Ok(value) => (truth(&value)?, None),
                 Err(err) => (false, Some(err)),
             },
@@ -78,9 +101,11 @@ fn check<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<V
             if system & system_tag("check") != 0 {
                 own.push(("check", &name));
             }
+            let metadata = vu.metadata.borrow();
             let tags = Tags {
                 base: &base,
                 own: &own,
+                metadata: &metadata,
             };
             metrics::lock(&vu.shard).check(collector, &vu.group.borrow(), &name, passed, tags);
         }
@@ -103,7 +128,7 @@ fn group<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<V
     if vu.phase.get() == Phase::Init {
         return Err(throw(
             ctx,
-            "using group() in the init context is not supported",
+            "Using group() in the init context is not supported",
         ));
     }
     let name = text_at(arguments, 0)?;
@@ -116,8 +141,18 @@ fn group<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<V
             "group() requires a callback as a second argument",
         ));
     };
+    if is_async(function)? {
+        return Err(throw(
+            ctx,
+            "group() does not support async functions as arguments",
+        ));
+    }
     let outer = vu.group.borrow().clone();
-    let inner = format!("{outer}::{name}");
+    let inner = if name.is_empty() {
+        outer.clone()
+    } else {
+        format!("{outer}::{name}")
+    };
     let began = Instant::now();
     enter(vu, &inner);
     let result = function.call::<_, Value<'js>>(());
@@ -144,6 +179,10 @@ fn sleep<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<V
         Input::Done => Ok(undefined(ctx)),
         _ => Err(interrupted(ctx)),
     }
+}
+
+fn fail<'js>(_: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {
+    Err(throw(ctx, &text_at(arguments, 0)?))
 }
 
 fn random_seed<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {
@@ -191,24 +230,27 @@ fn metric<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<
 
 fn add_sample<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {
     if vu.phase.get() == Phase::Init {
-        return Err(throw(ctx, "metrics cannot be added to in the init context"));
+        return Err(throw(
+            ctx,
+            "Adding to metrics in the init context is not supported",
+        ));
     }
     let id = given(arguments, 0)
         .and_then(Value::as_number)
         .unwrap_or(-1.0);
+    let id = id as usize;
     let value = match given(arguments, 1) {
         Some(value) => value.get::<Coerced<f64>>()?.0,
         None => f64::NAN,
     };
     if !value.is_finite() {
-        let told = arguments
-            .get(1)
-            .map(text)
-            .transpose()?
-            .unwrap_or_else(|| "undefined".to_owned());
-        let message = format!(
-            "'{told}' is an invalid value for metric, a number or a boolean value is expected"
-        );
+        let metric = metric_name(vu, id);
+        let told = match arguments.get(1).map(text).transpose()? {
+            Some(told) => format!("'{told}' is an invalid value"),
+            None => "no value was provided".to_owned(),
+        };
+        let message =
+            format!("{told} for metric '{metric}', a number or a boolean value is expected");
         if vu.defaults.borrow().throw {
             return Err(throw(ctx, &message));
         }
@@ -216,15 +258,25 @@ fn add_sample<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Res
         return Ok(Value::new_bool(ctx.clone(), false));
     }
     let extra = match given(arguments, 2).and_then(Value::as_object) {
-        Some(tags) => pairs(tags)?,
+        Some(tags) => {
+            let metric = metric_name(vu, id);
+            let what = format!("cannot add tags for the '{metric}' custom metric: ");
+            tags_of(ctx, tags, &what)?
+        }
         None => Vec::new(),
     };
     let own: Vec<(&str, &str)> = extra
         .iter()
         .map(|it| (it.0.as_str(), it.1.as_str()))
         .collect();
-    vu.sample(id as usize, value, &own);
+    vu.sample(id, value, &own);
     Ok(Value::new_bool(ctx.clone(), true))
+}
+
+fn metric_name(vu: &Vu, id: metrics::Id) -> String {
+    let collector = vu.collector.borrow();
+    let definition = collector.as_ref().and_then(|it| it.registry.get(id));
+    definition.map(|it| it.name).unwrap_or_default()
 }
 
 fn timer<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {

@@ -7,8 +7,8 @@ use url::Url;
 
 use super::{Native, given, text, text_at, throw, undefined};
 use crate::{
-    http::{Attributes, Jar},
-    js::Vu,
+    http::{Address, Attributes, Jar},
+    js::{Phase, Vu},
 };
 
 pub(super) const TABLE: &[(&str, Native)] = &[
@@ -25,7 +25,11 @@ fn new_jar<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, _: &[Value<'js>]) -> Result<Value<'
     Ok(Value::new_number(ctx.clone(), jars.len() as f64))
 }
 
-fn current_jar<'js>(_: &Rc<Vu>, ctx: &Ctx<'js>, _: &[Value<'js>]) -> Result<Value<'js>> {
+fn current_jar<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, _: &[Value<'js>]) -> Result<Value<'js>> {
+    if vu.phase.get() == Phase::Init {
+        let message = "Making cookie jars in the init context is not supported";
+        return Err(throw(ctx, message));
+    }
     // The virtual user's own jar is number 0, whichever it is at the moment.
     Ok(Value::new_number(ctx.clone(), 0.0))
 }
@@ -42,8 +46,8 @@ fn jar_at<'js>(
         .find_jar(id as usize)
         .ok_or_else(|| throw(ctx, "there is no such cookie jar"))?;
     let address = text_at(arguments, 1)?;
-    let url = Url::parse(&address)
-        .map_err(|err| throw(ctx, &format!("invalid URL `{address}`: {err}")))?;
+    let address = Address::parse(&address).map_err(|err| throw(ctx, &err))?;
+    let url = address.url.clone();
     Ok((jar, url))
 }
 
@@ -67,7 +71,15 @@ fn jar_set<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result
         attributes.domain = options.get("domain")?;
         attributes.path = options.get("path")?;
         attributes.expires = options.get("expires")?;
+        // As in Go, an age of 0 is none.
         attributes.max_age = options.get("max_age")?;
+        attributes.max_age = attributes.max_age.filter(|it| *it != 0);
+        if let Some(expires) = attributes.expires.as_deref().filter(|it| !it.is_empty())
+            && !Jar::is_date(expires)
+        {
+            let message = format!("unable to parse \"expires\" date string {expires:?}");
+            return Err(throw(ctx, &message));
+        }
         attributes.secure = options.get::<_, Option<bool>>("secure")?.unwrap_or(false);
     }
     jar.borrow_mut().set(

@@ -1,16 +1,16 @@
 //! `k6/http`: what a script asks for becomes a request.
 
-use std::rc::Rc;
+use std::{rc::Rc, sync::Arc};
 
 use rquickjs::{Array, Ctx, Result, Value};
 
 use super::{
     Native, checks, given, interrupted,
-    params::{compress, credentials, expected, read_body, read_params},
-    response, text, text_at, throw, undefined,
+    params::{Read, Refused, compress, credentials, expected, read_body, read_params},
+    response, text, throw, undefined,
 };
 use crate::{
-    http::{BodyKind, Request, Response},
+    http::{Address, BodyKind, HttpError, Request, Response},
     js::{
         Level, Phase, Vu,
         fiber::{Call, Input, Op, perform},
@@ -81,7 +81,7 @@ fn with_body<'js>(
 }
 
 fn any<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {
-    let method = text_at(arguments, 0)?.to_uppercase();
+    let method = method_at(arguments, 0)?;
     let call = prepare(
         vu,
         ctx,
@@ -91,6 +91,14 @@ fn any<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Val
         given(arguments, 3),
     )?;
     send(vu, ctx, call)
+}
+
+/// Returns the method in an argument, which is sent as it stands.
+fn method_at(arguments: &[Value<'_>], place: usize) -> Result<String> {
+    match given(arguments, place) {
+        Some(method) => text(method),
+        None => Ok(String::new()),
+    }
 }
 
 /// A request, or the answer where there can be none.
@@ -133,7 +141,7 @@ fn judge(vu: &Vu, ctx: &Ctx<'_>, answer: &Response) -> Result<()> {
 }
 
 fn any_async<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {
-    let method = text_at(arguments, 2)?.to_uppercase();
+    let method = method_at(arguments, 2)?;
     let prepared = prepare(
         vu,
         ctx,
@@ -154,42 +162,68 @@ fn any_async<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Resu
     Ok(undefined(ctx))
 }
 
+/// Makes requests at the same time: those in the list of calls, each a list of method, address, body and
+/// parameters. A text among them says why the whole cannot be sent.
 fn batch<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {
-    let Some(list) = given(arguments, 0).and_then(Value::as_array) else {
+    if vu.phase.get() == Phase::Init {
         return Err(throw(
             ctx,
-            "batch() needs an array or an object of requests",
+            "Using batch in the init context is not supported",
         ));
+    }
+    let Some(list) = given(arguments, 0).and_then(Value::as_array) else {
+        return Err(throw(ctx, "no argument was provided to http.batch()"));
     };
     let mut calls = Vec::with_capacity(list.len());
-    let mut failed = Vec::new();
-    for (place, one) in list.iter::<Array<'js>>().enumerate() {
-        let parts: Vec<Value<'js>> = one?.iter().collect::<Result<_>>()?;
-        let method = text_at(&parts, 0)?.to_uppercase();
-        match prepare(
-            vu,
-            ctx,
-            &method,
-            parts.get(1),
-            given(&parts, 2),
-            given(&parts, 3),
-        )? {
+    for one in list.iter::<Value<'js>>() {
+        let one = one?;
+        let prepared = if let Some(parts) = one.as_array() {
+            let parts: Vec<Value<'js>> = parts.iter().collect::<Result<_>>()?;
+            let method = method_at(&parts, 0)?;
+            let (body, params) = (given(&parts, 2), given(&parts, 3));
+            prepare(vu, ctx, &method, parts.get(1), body, params)?
+        } else {
+            refused(vu, ctx, Refused::Told(text(&one)?, 0))?
+        };
+        match prepared {
             Ok(call) => calls.push(call),
-            Err(answer) => failed.push((place, answer)),
+            // As in k6: nothing is sent, and what stands before the wrong one has empty answers.
+            Err(answer) => {
+                judge(vu, ctx, &answer)?;
+                let array = Array::new(ctx.clone())?;
+                for place in 0..calls.len() {
+                    array.set(place, response::make(vu, ctx, Response::default())?)?;
+                }
+                array.set(calls.len(), response::make(vu, ctx, answer)?)?;
+                for place in calls.len() + 1..list.len() {
+                    array.set(place, Value::new_null(ctx.clone()))?;
+                }
+                return Ok(array.into_value());
+            }
         }
     }
-    let Input::Responses(mut answers) = vu.suspend(Op::Batch(calls)) else {
+    let Input::Responses(answers) = vu.suspend(Op::Batch(calls)) else {
         return Err(interrupted(ctx));
     };
-    for (place, answer) in failed {
-        answers.insert(place.min(answers.len()), answer);
-    }
     let array = Array::new(ctx.clone())?;
     for (place, answer) in answers.into_iter().enumerate() {
         judge(vu, ctx, &answer)?;
         array.set(place, response::make(vu, ctx, answer)?)?;
     }
     Ok(array.into_value())
+}
+
+/// Answers a request that cannot be made, or throws where the script asks for that.
+fn refused(vu: &Vu, ctx: &Ctx<'_>, why: Refused) -> Result<Prepared> {
+    match why {
+        Refused::Thrown(err) => Err(err),
+        Refused::Told(text, _) if vu.defaults.borrow().throw => Err(throw(ctx, &text)),
+        Refused::Told(error, error_code) => Ok(Err(Response {
+            error,
+            error_code,
+            ..Response::default()
+        })),
+    }
 }
 
 fn prepare<'js>(
@@ -203,39 +237,60 @@ fn prepare<'js>(
     if vu.phase.get() == Phase::Init {
         return Err(throw(
             ctx,
-            "making http requests in the init context is not supported",
+            "Making http requests in the init context is not supported",
         ));
     }
     if vu.is_cancelled() {
         return Err(interrupted(ctx));
     }
-    let url = url.cloned().unwrap_or_else(|| undefined(ctx));
+    match asked(vu, ctx, method, url, body, params) {
+        Ok(call) => Ok(Ok(call)),
+        Err(why) => refused(vu, ctx, why),
+    }
+}
+
+/// Reads the address of a request, and its name where it has one.
+fn address_of(vu: &Vu, url: Option<&Value<'_>>) -> Read<(Arc<Address>, Option<String>)> {
     let mut name = None;
-    let address = match url.as_object() {
+    let text = match url.and_then(Value::as_object) {
         Some(object) if object.contains_key("__url")? => {
             name = Some(object.get::<_, String>("name")?);
             object.get::<_, String>("url")?
         }
-        _ => text(&url)?,
-    };
-    let parsed = match vu.parse_url(&address) {
-        Ok(parsed) => parsed,
-        Err(err) => {
-            if vu.defaults.borrow().throw {
-                return Err(throw(ctx, &format!("invalid URL: {err}")));
+        _ => match url.and_then(Value::as_string) {
+            Some(text) => text.to_string()?,
+            None => {
+                let shown = match url {
+                    Some(value) if !value.is_undefined() && !value.is_null() => text(value)?,
+                    _ => "<nil>".to_owned(),
+                };
+                return Err(Refused::Told(format!("invalid URL: '#{shown}'"), 1020));
             }
-            return Ok(Err(Response {
-                url: address,
-                method: method.to_owned(),
-                error: format!("invalid URL: {err}"),
-                error_code: 1020,
-                ..Response::default()
-            }));
-        }
+        },
     };
+    match vu.address(&text) {
+        Ok(address) => Ok((address, name)),
+        Err(err) => Err(Refused::Told(format!("invalid URL: {err}"), 1020)),
+    }
+}
+
+fn asked<'js>(
+    vu: &Rc<Vu>,
+    ctx: &Ctx<'js>,
+    method: &str,
+    url: Option<&Value<'js>>,
+    body: Option<&Value<'js>>,
+    params: Option<&Value<'js>>,
+) -> Read<Call> {
+    let (address, name) = address_of(vu, url)?;
     let defaults = vu.defaults.borrow().clone();
-    let basic = credentials(&parsed);
+    let basic = credentials(&address.url);
     let mut call = Call {
+        text: if basic.is_some() {
+            address.masked()
+        } else {
+            address.shown.clone()
+        },
         request: Request {
             method: method.to_owned(),
             redirects: defaults.max_redirects,
@@ -245,40 +300,50 @@ fn prepare<'js>(
                 BodyKind::Text
             },
             basic,
-            ..Request::get(parsed)
+            fault: address.fault.clone(),
+            address: Some(Arc::clone(&address)),
+            ..Request::get(address.url.clone())
         },
-        text: address,
         name,
         tags: Vec::new(),
         base: vu.tags.borrow().clone(),
         expected: vu.expected.borrow().clone(),
         jar: Some(vu.jar.borrow().clone()),
     };
-    if call.request.basic.is_some() {
-        let mut clean = call.request.url.clone();
-        let _ = clean.set_username("****");
-        let _ = clean.set_password(Some("****"));
-        call.text = clean.to_string();
-    }
     let mut compression = None;
-    if let Some(params) = params {
-        let Some(params) = params.as_object() else {
-            return Err(throw(ctx, "the parameters of a request must be an object"));
-        };
-        compression = read_params(vu, ctx, params, &mut call)?;
+    if let Some(params) = params.and_then(Value::as_object) {
+        compression = read_params(vu, params, &mut call)?;
     }
     if let Some(body) = body {
         read_body(ctx, body, &mut call.request)?;
     }
     if let Some(algorithms) = compression {
-        compress(ctx, &mut call.request, &algorithms)?;
+        compress(vu, &mut call.request, &algorithms)?;
     }
-    Ok(Ok(call))
+    let is_token = |it: u8| it.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&it);
+    if !method.bytes().all(is_token) {
+        let message = format!("net/http: invalid method {method:?}");
+        call.request.fault = Some(HttpError::new(1000, message));
+    }
+    if call.request.digest.is_some() {
+        call.text = address.anonymous();
+        call.request.asked = Some(address.shown.clone());
+        call.request.address = Some(Arc::new(Address {
+            shown: address.anonymous(),
+            ..(*address).clone()
+        }));
+    }
+    Ok(call)
 }
 
 fn set_callback<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {
     let value = arguments.first().cloned().unwrap_or_else(|| undefined(ctx));
-    let expected = expected(ctx, &value)?;
+    let Some(expected) = expected(&value)? else {
+        return Err(throw(
+            ctx,
+            "unsupported argument, expected http.expectedStatuses",
+        ));
+    };
     *vu.expected.borrow_mut() = expected;
     Ok(undefined(ctx))
 }

@@ -1,10 +1,13 @@
 //! An answer as scripts see it. Its parts are made when they are asked for.
 
+use std::rc::Rc;
+
 use rquickjs::{
     Class, Ctx, IntoJs as _, JsLifetime, Object, Persistent, Result, Value,
     class::{JsClass as _, Trace, Tracer},
 };
 
+use super::{Native, text_at};
 use crate::{
     http::{BodyKind, Jar, Response},
     js::Vu,
@@ -23,6 +26,18 @@ unsafe impl JsLifetime<'_> for JsResponse {
 
 impl<'js> Trace<'js> for JsResponse {
     fn trace<'a>(&self, _: Tracer<'a, 'js>) {}
+}
+
+pub(super) const TABLE: &[(&str, Native)] = &[("jsonAt", json_at)];
+
+/// Returns, as JSON, what a selector finds in a text of JSON; `undefined` where that is nothing.
+fn json_at<'js>(_: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {
+    let (text, path) = (text_at(arguments, 0)?, text_at(arguments, 1)?);
+    let found = serde_json::from_str(&text).ok();
+    match found.and_then(|it: serde_json::Value| super::select::select(&it, &path)) {
+        Some(found) => found.to_string().into_js(ctx),
+        None => Ok(super::undefined(ctx)),
+    }
 }
 
 /// Returns `response` as an object of JavaScript.
@@ -107,7 +122,8 @@ impl JsResponse {
     #[qjs(get, enumerable)]
     fn body<'js>(&self, ctx: Ctx<'js>) -> Result<Value<'js>> {
         let response = &self.inner;
-        if response.status == 0 || response.body_kind == BodyKind::None {
+        let has_none = !response.is_heard || matches!(response.status, 101 | 204 | 304);
+        if has_none || response.body_kind == BodyKind::None {
             return Ok(Value::new_null(ctx));
         }
         if response.body_kind == BodyKind::Binary {
@@ -208,9 +224,12 @@ impl JsResponse {
     #[qjs(get, enumerable)]
     fn request<'js>(&self, ctx: Ctx<'js>) -> Result<Value<'js>> {
         let response = &self.inner;
+        if !response.was_made {
+            return Ok(Value::new_null(ctx));
+        }
         let object = Object::new(ctx.clone())?;
-        object.set("method", response.method.as_str())?;
-        object.set("url", response.url.as_str())?;
+        object.set("method", response.asked_method.as_str())?;
+        object.set("url", response.asked.as_str())?;
         let headers = Object::new(ctx.clone())?;
         for (name, value) in &response.sent_headers {
             headers.set(name.as_str(), vec![value.as_str()])?;

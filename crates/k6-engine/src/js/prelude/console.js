@@ -3,6 +3,7 @@ const n = globalThis.__k6;
 const show = (value) => {
   if (typeof value === 'string') return value;
   if (value instanceof Error) return String(value);
+  if (typeof value === 'function') return 'null';
   if (typeof value === 'object' && value !== null) {
     try {
       return JSON.stringify(value);

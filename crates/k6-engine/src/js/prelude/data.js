@@ -40,11 +40,13 @@ n.sharedProxy = shared;
 
 export class SharedArray {
   constructor(name, make) {
-    if (typeof name !== 'string' || name === '') throw new TypeError('empty name provided to SharedArray\'s constructor');
-    if (typeof make !== 'function') throw new TypeError('a function is expected as the second argument of SharedArray\'s constructor');
-    const id = n.sharedArray(name, () => {
+    const failed = (message) => Object.assign(new Error(message), { name: 'GoError' });
+    if (typeof make !== 'function') throw failed("a function is expected as the second argument of SharedArray's constructor");
+    if (String(name) === '') throw failed("empty name provided to SharedArray's constructor");
+    if (make[Symbol.toStringTag] === 'AsyncFunction') throw failed('SharedArray constructor does not support async functions as second argument');
+    const id = n.sharedArray(String(name), () => {
       const made = make();
-      if (!Array.isArray(made)) throw new TypeError('only arrays can be made into SharedArray');
+      if (!Array.isArray(made)) throw failed('only arrays can be made into SharedArray');
       return made.map((one) => JSON.stringify(one) ?? 'null');
     });
     return shared(id);

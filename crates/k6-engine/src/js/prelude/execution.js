@@ -8,24 +8,38 @@ const part = (name, keys) => {
 const instance = part('instance', ['currentTestRunDuration', 'iterationsCompleted', 'iterationsInterrupted', 'vusActive', 'vusInitialized']);
 const scenario = part('scenario', ['name', 'executor', 'startTime', 'progress', 'iterationInInstance', 'iterationInTest']);
 const vu = part('vu', ['iterationInInstance', 'iterationInScenario', 'idInInstance', 'idInTest']);
-const tags = new Proxy({}, {
-  get: (target, key) => (typeof key === 'string' ? n.getTag(key) : undefined),
-  set: (target, key, value) => {
-    if (!['string', 'number', 'boolean'].includes(typeof value)) throw new TypeError(`only String, Boolean and Number types are accepted as a Tag value`);
-    n.setTag(String(key), String(value));
-    return true;
+// Tags and metadata of the virtual user's samples, as objects.
+const marks = (kind) =>
+  new Proxy({}, {
+    get: (target, key) => (typeof key === 'string' ? n.getMark(kind, key) : undefined),
+    set: (target, key, value) => {
+      n.setMark(kind, String(key), value);
+      return true;
+    },
+    deleteProperty: (target, key) => {
+      n.removeMark(kind, String(key));
+      return true;
+    },
+    has: (target, key) => n.getMark(kind, String(key)) !== undefined,
+    ownKeys: () => n.markNames(kind),
+    getOwnPropertyDescriptor: (target, key) => {
+      const value = n.getMark(kind, String(key));
+      return value === undefined ? undefined : { value, enumerable: true, configurable: true, writable: true };
+    },
+  });
+const tags = marks('tag');
+const metadata = marks('metadata');
+const once = (value) => ({
+  enumerable: true,
+  get: () => {
+    n.inRun();
+    return value;
   },
-  deleteProperty: (target, key) => {
-    n.setTag(String(key), undefined);
-    return true;
-  },
-  has: (target, key) => n.getTag(key) !== undefined,
-  ownKeys: () => n.tagNames(),
-  getOwnPropertyDescriptor: (target, key) => ({ value: n.getTag(key), enumerable: true, configurable: true, writable: true }),
+  // As in k6, where an assignment changes nothing.
+  set: () => {},
 });
-Object.defineProperty(vu, 'tags', { enumerable: true, get: () => tags, set: () => { throw new TypeError('vu.tags is read-only'); } });
-const metadata = {};
-Object.defineProperty(vu, 'metrics', { enumerable: true, value: { tags, metadata } });
+const metrics = Object.defineProperties({}, { tags: { enumerable: true, value: tags }, metadata: { enumerable: true, value: metadata } });
+Object.defineProperties(vu, { tags: once(tags), metrics: once(metrics) });
 const test = {
   abort(reason) {
     n.abort(reason === undefined ? '' : String(reason));

@@ -4,7 +4,5 @@ export const check = n.check;
 export const sleep = n.sleep;
 export const group = n.group;
 export const randomSeed = n.randomSeed;
-export function fail(message) {
-  throw new Error(message === undefined ? '' : String(message));
-}
+export const fail = n.fail;
 export default { check, fail, group, randomSeed, sleep };

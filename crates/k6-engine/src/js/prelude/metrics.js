@@ -5,9 +5,9 @@ class Metric {
   #id;
   constructor(kind, name, isTime) {
     this.#id = n.metric(kind, name, isTime === true);
-    this.name = name;
     const id = this.#id;
-    this.add = (value, tags) => n.addSample(id, value, tags);
+    Object.defineProperty(this, 'name', { value: name, enumerable: true });
+    this.add = (...given) => n.addSample(id, ...given);
   }
 }
 export class Counter extends Metric {

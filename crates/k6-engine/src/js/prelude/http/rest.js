@@ -1,10 +1,21 @@
 // What few scripts use of `k6/http`: evaluated when one does.
 const n = globalThis.__k6;
 
-const form = (name) => encodeURIComponent(name).replace(/%20/g, '+').replace(/[!'()*~]/g, (c) => '%' + c.charCodeAt(0).toString(16).toUpperCase());
+const form = (name) => encodeURIComponent(name).replace(/%20/g, '+').replace(/[!'()*]/g, (c) => '%' + c.charCodeAt(0).toString(16).toUpperCase());
 
 function utf8(text) {
   return n.bytes(text);
+}
+
+// A value as Go writes it, which is what k6 sends of it.
+function written(value) {
+  if (value === undefined || value === null) return '<nil>';
+  if (Array.isArray(value)) return `[${value.map(written).join(' ')}]`;
+  if (typeof value === 'object') {
+    const pairs = Object.keys(value).sort();
+    return `map[${pairs.map((key) => `${key}:${written(value[key])}`).join(' ')}]`;
+  }
+  return String(value);
 }
 
 // Bodies that are neither text nor bytes: a form, with files a multipart one. Called from native code.
@@ -14,7 +25,7 @@ function encode(body) {
     const pairs = [];
     for (const [key, value] of entries.sort((a, b) => (a[0] < b[0] ? -1 : 1))) {
       for (const one of Array.isArray(value) ? value : [value]) {
-        pairs.push(`${form(key)}=${form(typeof one === 'object' && one !== null ? JSON.stringify(one) : one)}`);
+        pairs.push(`${form(key)}=${form(written(one))}`);
       }
     }
     return [pairs.join('&'), 'application/x-www-form-urlencoded'];
@@ -28,7 +39,7 @@ function encode(body) {
       parts.push(typeof value.data === 'string' ? utf8(value.data) : value.data);
       parts.push(utf8('\r\n'));
     } else {
-      parts.push(utf8(`--${boundary}\r\nContent-Disposition: form-data; name="${quote(key)}"\r\n\r\n${value}\r\n`));
+      parts.push(utf8(`--${boundary}\r\nContent-Disposition: form-data; name="${quote(key)}"\r\n\r\n${written(value)}\r\n`));
     }
   }
   parts.push(utf8(`--${boundary}--\r\n`));
@@ -50,38 +61,20 @@ class FileData {
   }
 }
 
-// One step of a path such as `users.0.name` or `users.#.name` through parsed JSON.
-function select(value, path) {
-  const steps = path.match(/(\\.|[^.])+/g) || [];
-  const walk = (at, index) => {
-    if (index === steps.length || at === undefined || at === null) return at;
-    const step = steps[index].replace(/\\(.)/g, '$1');
-    if (step === '#' && Array.isArray(at)) {
-      if (index === steps.length - 1) return at.length;
-      return at.map((one) => walk(one, index + 1)).filter((one) => one !== undefined);
-    }
-    const query = /^#\((.+?)(==|!=|<=|>=|<|>)(.+)\)(#?)$/.exec(step);
-    if (query && Array.isArray(at)) {
-      const wanted = JSON.parse(query[3]);
-      const test = { '==': (a) => a == wanted, '!=': (a) => a != wanted, '<': (a) => a < wanted, '>': (a) => a > wanted, '<=': (a) => a <= wanted, '>=': (a) => a >= wanted }[query[2]];
-      const found = at.filter((one) => test(walk.call(null, one?.[query[1]], steps.length)));
-      return query[4] ? found.map((one) => walk(one, index + 1)) : walk(found[0], index + 1);
-    }
-    return walk(Object.prototype.hasOwnProperty.call(Object(at), step) ? at[step] : undefined, index + 1);
-  };
-  return walk(value, 0);
-}
-
-function json(selector) {
-  if (this.body === null) throw new Error("the body is null so we can't transform it to JSON - this likely was because of a request error getting the response");
+function json(...given) {
+  if (this.body === null) throw failure("the body is null so we can't transform it to JSON - this likely was because of a request error getting the response");
   const text = typeof this.body === 'string' ? this.body : n.text(this.body);
+  if (given.length > 0) {
+    const found = n.jsonAt(text, String(given[0]));
+    return found === undefined ? undefined : JSON.parse(found);
+  }
   let parsed;
   try {
     parsed = JSON.parse(text);
   } catch (err) {
-    throw new Error(`cannot parse json due to an error: ${err.message}`);
+    throw failure(`cannot parse json due to an error: ${err.message}`);
   }
-  return selector === undefined ? parsed : select(parsed, selector);
+  return parsed;
 }
 
 function toJSON() {
@@ -128,17 +121,20 @@ function asyncRequest(method, url, body, params) {
   });
 }
 
-function batch(requests) {
+// Requests as lists of method, address, body and parameters. One that is none is a text, which says why.
+function batch(...given) {
+  if (given.length === 0) throw failure('no argument was provided to http.batch()');
+  const [requests] = given;
+  if (typeof requests !== 'object' || requests === null) throw failure(`invalid http.batch() argument type ${kind(requests)}`);
   const keys = Object.keys(requests);
-  const isList = Array.isArray(requests);
   const calls = keys.map((key) => {
     const one = requests[key];
-    if (Array.isArray(one)) return [one[0], one[1], one[2], one[3]];
-    if (typeof one === 'object' && one !== null && !one.__url) return [one.method || 'GET', one.url, one.body, one.params];
-    return ['GET', one, undefined, undefined];
+    if (Array.isArray(one)) return one.length < 2 ? `invalid batch request '${quoted(one)}'` : [one[0], one[1], one[2], one[3]];
+    if (typeof one !== 'object' || one === null || one.__url) return ['GET', one, undefined, undefined];
+    return one.url === undefined ? `batch request ${key} doesn't have a url key` : [one.method || 'GET', one.url, one.body, one.params];
   });
   const answers = n.batch(calls);
-  if (isList) return answers;
+  if (Array.isArray(requests)) return answers;
   const named = {};
   keys.forEach((key, place) => {
     named[key] = answers[place];
@@ -146,28 +142,48 @@ function batch(requests) {
   return named;
 }
 
+const failure = (message) => {
+  const error = new Error(message);
+  error.name = 'GoError';
+  return error;
+};
+// The kind of a value and a list of values, in the words of Go.
+const kind = (value) => {
+  if (value === undefined || value === null) return '<nil>';
+  if (typeof value === 'number') return Number.isInteger(value) ? 'int64' : 'float64';
+  return { string: 'string', boolean: 'bool' }[typeof value] || 'map[string]interface {}';
+};
+const quoted = (list) => `[]interface {}{${list.map((one) => (typeof one === 'string' ? JSON.stringify(one) : written(one))).join(', ')}}`;
+
 function url(parts, ...values) {
+  if (!Array.isArray(parts)) throw new TypeError(`could not convert function call parameter 0: could not convert ${parts} to []string`);
   let whole = parts[0];
   let name = parts[0];
   values.forEach((value, place) => {
     whole += String(value) + parts[place + 1];
     name += '${}' + parts[place + 1];
   });
-  return { __url: true, url: whole, name, toString: () => whole };
+  const made = { name, url: whole, clean_url: whole };
+  Object.defineProperties(made, { __url: { value: true }, toString: { value: () => whole } });
+  return made;
 }
 
 function file(data, filename, contentType) {
+  const isBytes = data instanceof ArrayBuffer || ArrayBuffer.isView(data);
+  if (typeof data !== 'string' && !isBytes) throw failure(`invalid type ${kind(data)}, expected string or ArrayBuffer`);
   return new FileData(data, filename, contentType);
 }
 
 function expectedStatuses(...statuses) {
-  if (statuses.length === 0) throw new Error('no arguments');
-  const ranges = statuses.map((one) => {
-    if (typeof one === 'number' && Number.isInteger(one)) return [one, one];
-    if (typeof one === 'object' && one !== null && Number.isInteger(one.min) && Number.isInteger(one.max)) return [one.min, one.max];
-    throw new Error('argument is neither an integer nor an object like {min:100, max:329}');
+  if (statuses.length === 0) throw failure('no arguments');
+  const ranges = statuses.map((one, place) => {
+    if (Number.isInteger(one)) return [one, one];
+    const isRange = typeof one === 'object' && one !== null && one.min !== undefined && one.max !== undefined;
+    if (!isRange) throw failure(`argument number ${place + 1} to expectedStatuses was neither an integer nor an object like {min:100, max:329}`);
+    if (!Number.isInteger(one.min) || !Number.isInteger(one.max)) throw failure(`both min and max need to be integers for argument number ${place + 1}`);
+    return [one.min, one.max];
   });
-  return { __ranges: ranges };
+  return Object.defineProperty({}, '__ranges', { value: ranges });
 }
 
 let shared;
