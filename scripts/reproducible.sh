@@ -22,9 +22,12 @@ version=$(sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"$/\1/p' "$r
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+# One commit for both, also where somebody goes on working meanwhile.
+commit=$(git -C "$root" rev-parse HEAD)
 # Names of different length: a path that is left in a program would move what comes after it.
 for folder in one the-other-one; do
     git clone --quiet "$root" "$work/$folder"
+    git -C "$work/$folder" checkout --quiet --detach "$commit"
     "$work/$folder/scripts/package.sh" "$version" "$host" "${tools[@]}" >/dev/null
 done
 
