@@ -74,8 +74,9 @@ for target in "${targets[@]}"; do
     before=$(find "$folder/findings/$target" -type f | wc -l)
     log="$folder/$target.log"
     echo "== $target, $seconds s"
+    # A hang is looked for in minutes, as seconds are lost on a machine that does something else as well.
     "$folder/$host/release/$target" "$folder/corpus/$target" "scripts/fuzz/corpus/$target" \
-        -max_total_time="$seconds" -max_len=16384 -timeout=20 -rss_limit_mb=3072 -print_final_stats=1 \
+        -max_total_time="$seconds" -max_len=16384 -timeout=120 -rss_limit_mb=3072 -print_final_stats=1 \
         -dict=scripts/fuzz/words.dict -artifact_prefix="$folder/findings/$target/" >"$log" 2>&1 &
     running=$!
     wait "$running"

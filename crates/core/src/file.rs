@@ -52,7 +52,9 @@ fn replace_with(path: &Path, content: &[u8], mode: Option<u32>) -> io::Result<()
         _ => Path::new("."),
     };
     let mut file = beside(folder).map_err(|err| named(&target, &err))?;
-    file.write_all(content)
+    // Written past the wrapper, which would add the temporary name to what went wrong.
+    file.as_file_mut()
+        .write_all(content)
         .map_err(|err| named(&target, &err))?;
     let mode = match (mode, std::fs::metadata(&target)) {
         (Some(mode), _) => mode,

@@ -240,6 +240,16 @@ impl Expectations {
         if self.never_unknown {
             outcomes.push(known_throughout(timeline, evidence));
         }
+        if let Some(back) = timeline.set_back {
+            let timed = outcomes.iter_mut().filter(|it| it.after_s.is_some());
+            for outcome in timed.filter(|it| it.verdict == Verdict::Pass) {
+                outcome.verdict = Verdict::Undecided;
+                outcome.observed.push_str(&format!(
+                    ", but the clock was set back by {} in between",
+                    Span(whole(back))
+                ));
+            }
+        }
         outcomes
     }
 

@@ -1,11 +1,16 @@
 //! The story of one autoscaler, from the lines of a recording.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde_json::Value;
 
 use autoscaleops_core::Failure;
 
 use crate::recording::{Entry, Line, Point};
+
+/// What a clock may lose while it is kept right, and lines that are a moment old when they are written.
+const SLEWED: Duration = Duration::from_secs(2);
 
 /// What was seen of one autoscaler.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +35,8 @@ pub struct Timeline {
     pub command_ended: Option<Timestamp>,
     /// The last spec that was seen, as a manifest.
     pub manifest: Option<Value>,
+    /// The clock was set back by this much in the middle, so that no length of time can be believed.
+    pub set_back: Option<Duration>,
 }
 
 /// A change of the target's size.
@@ -92,6 +99,7 @@ impl Timeline {
             command_started: None,
             command_ended: None,
             manifest: None,
+            set_back: None,
         };
         for line in lines {
             timeline.take(line);
@@ -102,6 +110,10 @@ impl Timeline {
     /// Adds one line, when it is about this autoscaler or about all.
     pub fn take(&mut self, line: &Line) {
         self.end = self.end.max(line.at);
+        let back = Duration::try_from(self.end.duration_since(line.at)).unwrap_or_default();
+        if back > SLEWED {
+            self.set_back = self.set_back.max(Some(back));
+        }
         match &line.entry {
             Entry::Point { hpa, point } if *hpa == self.hpa => {
                 self.points.push((line.at, (**point).clone()));

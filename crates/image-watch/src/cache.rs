@@ -72,6 +72,8 @@ pub struct Store {
     folder: Option<PathBuf>,
     /// What has no folder, or could not be written there.
     kept: Mutex<HashMap<PathBuf, Vec<u8>>>,
+    /// Why the last memory that could not be written was not.
+    trouble: Mutex<Option<String>>,
 }
 
 /// The memory about one repository, borrowing from the bytes that [`Store::load`] returned.
@@ -104,7 +106,16 @@ impl Store {
         Self {
             folder,
             kept: Mutex::default(),
+            trouble: Mutex::default(),
         }
+    }
+
+    /// Returns why memories could not be written since this was last asked.
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
 
     fn path(&self, host: &str, repository: &str) -> PathBuf {
@@ -153,6 +164,9 @@ impl Store {
             None => all.remove(&path),
         };
         cache.is_changed = false;
+        if let Err(err) = &outcome {
+            *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(err.to_string());
+        }
         outcome
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use autoscaleops_core::{Failure, config, text};
+use autoscaleops_core::{Console, Failure, config, text};
 use jiff::Timestamp;
 
 use crate::{
@@ -115,6 +115,14 @@ impl Scene {
         };
         settings.read(self.settings.compat.into())
     }
+}
+
+/// Says that what was learned is lost with this process: the next one asks for all of it again, and the
+/// age of what a registry gives no date for begins anew.
+pub(crate) fn warn_of_cache(trouble: &str, console: &Console) {
+    console.warn(&format!(
+        "the cache cannot be kept: {trouble}; name another place with --cache, or use --no-cache"
+    ));
 }
 
 pub(crate) fn watcher(cli: &Cli, settings: &Settings) -> Watcher {

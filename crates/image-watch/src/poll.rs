@@ -97,6 +97,11 @@ impl Watcher {
         self.hosts.values()
     }
 
+    /// Returns why what was learned could not be kept for the next run, once for each trouble.
+    pub fn trouble(&self) -> Option<String> {
+        self.store.trouble()
+    }
+
     /// Polls once. The outcomes come in the order of the requests.
     ///
     /// # Errors

@@ -43,7 +43,7 @@ pub struct Settings {
     pub retries: u32,
     /// The limit of requests to each registry in one poll.
     pub max_requests: Option<u64>,
-    /// The folder for what polls learn; `~/.cache/image-watch/v1` where none is given.
+    /// The folder for what polls learn; `~/.cache/image-watch/v2` where none is given.
     pub cache: Option<PathBuf>,
     /// Whose semantics apply: `ours`, or `aiu` for those of Argo CD Image Updater.
     pub compat: CompatSetting,

@@ -18,6 +18,8 @@ use std::{
 
 use autoscaleops_testkit::{GitHttp, Remote, built, git, home, root};
 
+#[path = "faults/clock.rs"]
+mod clock;
 #[path = "faults/cluster.rs"]
 mod cluster;
 #[path = "faults/disk.rs"]

@@ -40,6 +40,7 @@ fn run(points: &[(i64, i32, i32)], end: i64) -> Timeline {
         command_started: Some(at(10)),
         command_ended: Some(at(130)),
         manifest: None,
+        set_back: None,
     }
 }
 
@@ -138,4 +139,38 @@ fn one_turn_too_many_is_a_failure() {
     assert_eq!(timeline.reversals(), 3);
     let outcomes = expect(">=3 within 3m", "<=1 within 8m").judge(&timeline, Evidence::Complete);
     assert_eq!(outcomes[2].verdict, Verdict::Fail);
+}
+
+#[test]
+fn no_length_of_time_is_believed_when_the_clock_was_set_back() {
+    let expectations = expect(">=3 within 2m", "<=1 within 2m");
+    let mut timeline = run(GOOD, 300);
+    let good = expectations.judge(&timeline, Evidence::Complete);
+    assert_eq!(verdicts(&good), [Verdict::Pass; 3]);
+    timeline.set_back = Some(std::time::Duration::from_secs(3_600));
+    let judged = expectations.judge(&timeline, Evidence::Complete);
+    // How often it turned is no matter of time.
+    let undecided = Verdict::Undecided;
+    assert_eq!(verdicts(&judged), [undecided, undecided, Verdict::Pass]);
+    assert!(
+        judged[0].observed.contains("set back by 1h"),
+        "{}",
+        judged[0].observed
+    );
+
+    let line = |seconds| crate::recording::Line {
+        at: at(seconds),
+        entry: crate::recording::Entry::Gap {
+            what: String::new(),
+            lasted_ms: 0,
+        },
+    };
+    timeline = run(GOOD, 0);
+    for seconds in [100, 99, 101] {
+        timeline.take(&line(seconds));
+    }
+    assert_eq!(timeline.set_back, None, "a clock that is kept right");
+    timeline.take(&line(40));
+    timeline.take(&line(50));
+    assert_eq!(timeline.set_back, Some(std::time::Duration::from_secs(61)));
 }

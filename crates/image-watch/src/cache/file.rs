@@ -29,7 +29,8 @@ pub(super) fn read(bytes: &[u8]) -> Option<Contents<'_>> {
         return None;
     }
     let mut reader = Reader::default();
-    for line in body.strip_prefix(HEAD)?.lines() {
+    // Not `lines`, which would take a carriage return for a part of the line's end.
+    for line in body.strip_prefix(HEAD)?.split_terminator('\n') {
         reader.line(line)?;
     }
     Some(reader.contents)

@@ -5,7 +5,7 @@ use autoscaleops_core::{Console, Format, Report, console::Look};
 use crate::{
     book::{Book, Written},
     cli::{CheckArgs, Cli},
-    commands::Scene,
+    commands::{Scene, warn_of_cache},
     details::{self, Details},
     poll::Outcome,
     review::{Review, State},
@@ -30,6 +30,9 @@ pub(crate) fn run(
     let cycle = scene.cycle(&book, &selected, args.write.write);
     drop(progress);
     let (outcomes, written) = cycle?;
+    if let Some(trouble) = scene.watcher.trouble() {
+        warn_of_cache(&trouble, console);
+    }
     answer(&outcomes, &written, console)
 }
 

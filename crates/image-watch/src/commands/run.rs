@@ -10,7 +10,7 @@ use autoscaleops_core::{Console, Failure, Report, Verdict, failure, retry::rando
 use crate::{
     book::{Book, Written},
     cli::{Cli, RunArgs},
-    commands::{Scene, check},
+    commands::{Scene, check, warn_of_cache},
     details::{self, Details},
     monitor::Monitor,
     poll::Outcome,
@@ -44,6 +44,7 @@ pub(crate) fn run(
         scene.settings.interval
     ));
     let mut told = HashMap::new();
+    let mut is_troubled = false;
     let mut polls = 0_u64;
     let mut updates = 0_u64;
     while !stop::requested() {
@@ -55,6 +56,12 @@ pub(crate) fn run(
                 (failed(&scene, &selected, &err), nothing(selected.len()))
             }
         };
+        let trouble = scene.watcher.trouble();
+        // A daemon says it once, and not at every poll.
+        if let Some(trouble) = trouble.as_ref().filter(|_| !is_troubled) {
+            warn_of_cache(trouble, console);
+        }
+        is_troubled = trouble.is_some();
         polls += 1;
         updates += written.commits.iter().flatten().count() as u64;
         let requests: Vec<(String, u64)> = scene

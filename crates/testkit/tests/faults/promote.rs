@@ -20,7 +20,7 @@ const FILE: &str = "values-prod.yaml";
 const VALUES: &str = "image:\n  tag: \"1.0.0\"\n";
 
 /// A registry with two releases, and the environment that is to get the newer one.
-struct Promotion {
+pub(super) struct Promotion {
     watch: std::path::PathBuf,
     registry: Registry,
     remote: Remote,
@@ -28,7 +28,7 @@ struct Promotion {
 }
 
 impl Promotion {
-    fn new() -> Option<Self> {
+    pub(super) fn new() -> Option<Self> {
         let this = Self {
             watch: built("image-watch")?,
             registry: Registry::start(),
@@ -51,7 +51,12 @@ impl Promotion {
         Some(this)
     }
 
-    fn config(&self) -> std::path::PathBuf {
+    /// Publishes another release.
+    pub(super) fn release(&self, tag: &str) {
+        self.registry.add("acme/shop", tag, "2026-03-01T00:00:00Z");
+    }
+
+    pub(super) fn config(&self) -> std::path::PathBuf {
         self.folder.path().join("autoscaleops.yaml")
     }
 
@@ -67,18 +72,18 @@ impl Promotion {
         self.command().output().unwrap()
     }
 
-    fn tag(&self) -> String {
+    pub(super) fn tag(&self) -> String {
         let text = self.remote.read("main", FILE);
         text.split('"').nth(1).unwrap().to_owned()
     }
 
-    fn is_whole(&self, commits: usize) {
+    pub(super) fn is_whole(&self, commits: usize) {
         git(&self.remote.path(), &["fsck", "--strict", "--no-dangling"]);
         assert_eq!(self.remote.subjects("main").len(), commits);
     }
 
     /// Runs until it succeeds, and asserts that the release landed exactly once.
-    fn completes(&self, commits: usize) {
+    pub(super) fn completes(&self, commits: usize) {
         let mut runs = 0;
         loop {
             let output = self.run();
