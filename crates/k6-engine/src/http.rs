@@ -22,6 +22,7 @@ mod proxy;
 mod shared;
 mod stream;
 mod tls;
+mod upgrade;
 
 pub use address::Address;
 pub(crate) use address::masked;
@@ -33,8 +34,10 @@ pub(crate) use head::unescaped;
 pub use pool::Pool;
 pub use proxy::{Proxies, Proxy};
 pub use shared::{Network, Shared};
+pub(crate) use stream::Stream;
 pub use tls::Tls;
 pub(crate) use tls::has_suite;
+pub(crate) use upgrade::Handshake;
 
 /// What a body is read as.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -15,3 +15,4 @@ pub mod run;
 pub mod span;
 pub mod summary;
 pub mod threshold;
+mod websocket;

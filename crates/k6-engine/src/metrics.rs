@@ -101,6 +101,12 @@ builtins! {
     DROPPED_ITERATIONS = 15, "dropped_iterations", Counter, Default;
     VUS = 16, "vus", Gauge, Default;
     VUS_MAX = 17, "vus_max", Gauge, Default;
+    WS_SESSIONS = 18, "ws_sessions", Counter, Default;
+    WS_CONNECTING = 19, "ws_connecting", Trend, Time;
+    WS_SESSION_DURATION = 20, "ws_session_duration", Trend, Time;
+    WS_MSGS_SENT = 21, "ws_msgs_sent", Counter, Default;
+    WS_MSGS_RECEIVED = 22, "ws_msgs_received", Counter, Default;
+    WS_PING = 23, "ws_ping", Trend, Time;
 }
 
 /// A metric's samples that carry certain tags.

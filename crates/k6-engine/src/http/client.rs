@@ -12,7 +12,7 @@ use url::Url;
 
 use super::{
     BodyKind, HttpError, Jar, Pool, Request, Response, Shared, Timings, body,
-    connect::{connect, key_of},
+    connect::{Purpose, connect, key_of},
     exchange::{Answer, Broken, exchange},
     h2::Multiplexed,
     head, millis,
@@ -22,9 +22,9 @@ use super::{
 
 /// The HTTP client of a virtual user.
 pub struct Client {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     pool: RefCell<Pool>,
-    traffic: Traffic,
+    pub(super) traffic: Traffic,
     /// Bytes written since they were last asked for.
     pub sent: Rc<Cell<u64>>,
     /// Bytes read since they were last asked for.
@@ -231,7 +231,8 @@ impl Client {
         if !fresh_only && let Some(channel) = self.pool.borrow_mut().take(key) {
             return Ok(channel);
         }
-        let (stream, by_proxy) = connect(&self.shared, key, &self.traffic, timings).await?;
+        let (stream, by_proxy) =
+            connect(&self.shared, key, Purpose::Requests, &self.traffic, timings).await?;
         if stream.speaks_h2() {
             let connection = Multiplexed::open(stream).await?;
             if !self.shared.no_reuse {

@@ -21,10 +21,20 @@ use super::{
     stream::{Stream, Tcp, Traffic},
 };
 
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Requests, in HTTP/2 where the server has it.
+    Requests,
+    /// A `WebSocket`: HTTP/1.1, and past proxies unread.
+    Socket,
+}
+
 /// Opens a connection. Returns it with whether a proxy on it reads requests itself.
 pub(super) async fn connect(
     shared: &Shared,
     key: &Key,
+    purpose: Purpose,
     traffic: &Traffic,
     timings: &mut Timings,
 ) -> Result<(Stream, bool), HttpError> {
@@ -54,16 +64,23 @@ pub(super) async fn connect(
     let connected = Instant::now();
     timings.connecting = millis(began, connected);
     let mut tcp = Tcp::new(tcp, traffic.clone());
-    if !key.tls {
+    if !key.tls && purpose == Purpose::Requests {
         return Ok((Stream::Plain(tcp), proxy.is_some()));
     }
     if let Some(proxy) = proxy {
         tunnel(&mut tcp, proxy, key).await?;
     }
+    if !key.tls {
+        return Ok((Stream::Plain(tcp), false));
+    }
     let began = Instant::now();
     let name = ServerName::try_from(key.host.trim_matches(['[', ']']).to_owned())
         .map_err(|err| HttpError::new(1300, err.to_string()))?;
-    let tls = TlsConnector::from(Arc::clone(&shared.tls.0))
+    let config = match purpose {
+        Purpose::Requests => &shared.tls.0,
+        Purpose::Socket => shared.tls.one(),
+    };
+    let tls = TlsConnector::from(Arc::clone(config))
         .connect(name, tcp)
         .await
         .map_err(|err| tls_error(&err))?;

@@ -24,7 +24,7 @@ pub(super) struct Traffic {
 }
 
 /// A connection of the system.
-pub(super) struct Tcp {
+pub(crate) struct Tcp {
     inner: TcpStream,
     traffic: Traffic,
 }
@@ -36,7 +36,7 @@ impl Tcp {
 }
 
 /// A connection's bytes.
-pub(super) enum Stream {
+pub(crate) enum Stream {
     Plain(Tcp),
     Tls(Box<TlsStream<Tcp>>),
 }
@@ -69,6 +69,19 @@ impl Stream {
             Self::Plain(_) => false,
             Self::Tls(tls) => tls.get_ref().1.alpn_protocol() == Some(b"h2"),
         }
+    }
+
+    fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Plain(tcp) => &tcp.inner,
+            Self::Tls(tls) => &tls.get_ref().0.inner,
+        }
+    }
+
+    /// Returns both ends of the connection: this one, then the server's.
+    pub(crate) fn ends(&self) -> Option<(std::net::SocketAddr, std::net::SocketAddr)> {
+        let tcp = self.tcp();
+        Some((tcp.local_addr().ok()?, tcp.peer_addr().ok()?))
     }
 
     pub(super) fn peer(&self) -> Peer {

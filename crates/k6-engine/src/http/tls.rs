@@ -1,6 +1,9 @@
 //! TLS: whom to trust, who one is, which versions and cipher suites.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{Arc, OnceLock},
+};
 
 use rustls::{
     ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme, SupportedProtocolVersion,
@@ -20,7 +23,7 @@ use crate::options::Options;
 
 /// The configuration of TLS, shared by all virtual users.
 #[derive(Clone, Debug)]
-pub struct Tls(pub(super) Arc<ClientConfig>);
+pub struct Tls(pub(super) Arc<ClientConfig>, OnceLock<Arc<ClientConfig>>);
 
 impl Tls {
     /// Returns a configuration that trusts the system's authorities and those in `authorities`, or
@@ -65,7 +68,16 @@ impl Tls {
             builder.with_client_cert_resolver(Arc::new(identities))
         };
         any.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Self(Arc::new(any)))
+        Ok(Self(Arc::new(any), OnceLock::new()))
+    }
+
+    /// Returns the configuration for what there is in HTTP/1.1 alone.
+    pub(super) fn one(&self) -> &Arc<ClientConfig> {
+        self.1.get_or_init(|| {
+            let mut one = ClientConfig::clone(&self.0);
+            one.alpn_protocols = vec![b"http/1.1".to_vec()];
+            Arc::new(one)
+        })
     }
 }
 

@@ -62,6 +62,8 @@ pub(crate) enum Op {
     Call(Box<Call>),
     Batch(Vec<Call>),
     Sleep(Duration),
+    /// Something else.
+    Do(std::pin::Pin<Box<dyn Future<Output = ()>>>),
     /// An event of the virtual user.
     Wait,
 }
@@ -161,6 +163,10 @@ impl Fiber {
                     Op::Batch(calls) => Input::Responses(batch(&vu, calls).await),
                     Op::Sleep(duration) => {
                         tokio::time::sleep(duration).await;
+                        Input::Done
+                    }
+                    Op::Do(work) => {
+                        work.await;
                         Input::Done
                     }
                     Op::Wait => {

@@ -17,12 +17,16 @@ mod params;
 mod request;
 mod response;
 mod select;
+mod sockets;
 mod table;
+mod websockets;
 
 pub(crate) use binary::{hex_text, md5_of};
 pub(crate) use checks::enter;
 pub(crate) use response::make as response;
+pub(crate) use sockets::{Sockets, part};
 pub(crate) use table::{forget, owner};
+pub(crate) use websockets::{Note, deliver};
 
 /// A native function.
 type Native = for<'js> fn(&Rc<Vu>, &Ctx<'js>, &[Value<'js>]) -> Result<Value<'js>>;
@@ -40,6 +44,8 @@ const TABLES: &[&[(&str, Native)]] = &[
     opened::TABLE,
     request::TABLE,
     response::TABLE,
+    sockets::TABLE,
+    websockets::TABLE,
 ];
 
 /// Puts the object with all native functions where the built-in modules find it.

@@ -147,8 +147,23 @@ fn run<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, exports: &Object<'js>, job: Job) -> Out
         Err(_) if vu.must_end() => Outcome::Interrupted,
         Err(err) => Outcome::Thrown(explain(&err)),
     };
-    vu.events.borrow_mut().clear();
+    if vu.sockets.borrow().is_some() {
+        native::part(vu, ctx, matches!(outcome, Outcome::Thrown(_)));
+    }
+    if vu.pending.get() > 0 || !vu.events.borrow().is_empty() {
+        forget(vu, ctx);
+    }
     outcome
+}
+
+/// Forgets what an iteration that did not come to its end still waited for.
+fn forget(vu: &Rc<Vu>, ctx: &Ctx<'_>) {
+    vu.events.borrow_mut().clear();
+    vu.pending.set(0);
+    vu.first_event.set(vu.next_event.get());
+    if let Ok(hidden) = ctx.globals().get::<_, Object<'_>>("__k6") {
+        let _ = hidden.remove("callbacks");
+    }
 }
 
 /// Gives `__ENV` the variables of the scenario, where it is not the one of the last iteration.
@@ -248,6 +263,7 @@ fn turn<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>) -> rquickjs::Result<()> {
             let response = native::response(vu, ctx, *response)?;
             callback.call::<_, ()>((response,))?;
         }
+        Event::Socket(id, note) => native::deliver(vu, ctx, &shelf, id, *note)?,
     }
     jobs(vu, ctx)?;
     Ok(())

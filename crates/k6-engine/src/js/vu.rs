@@ -14,6 +14,7 @@ use rquickjs::{Object, Persistent};
 use super::{
     fiber::{Input, Op},
     group::Seat,
+    native::{Note, Sockets},
     shared::{Defaults, Phase, Shared},
 };
 use crate::{
@@ -43,6 +44,15 @@ impl Expected {
 pub(crate) enum Event {
     Timer(u64),
     Answer(u64, Box<http::Response>),
+    Socket(u64, Box<Note>),
+}
+
+impl Event {
+    fn id(&self) -> u64 {
+        match self {
+            Self::Timer(id) | Self::Answer(id, _) | Self::Socket(id, _) => *id,
+        }
+    }
 }
 
 /// A virtual user.
@@ -87,6 +97,10 @@ pub struct Vu {
     pub(crate) pending: Cell<u64>,
     pub(crate) next_event: Cell<u64>,
     pub(crate) address: RefCell<Option<(String, Arc<http::Address>)>>,
+    /// The first event of the running iteration: earlier ones come too late.
+    pub(crate) first_event: Cell<u64>,
+    /// Its `WebSockets`, where it has any.
+    pub(crate) sockets: RefCell<Option<Box<Sockets>>>,
     /// Until when iterations may go on.
     pub(crate) control: RefCell<Option<Arc<Control>>>,
     /// Whether the script itself ended the run: k6 counts such an iteration as whole.
@@ -138,6 +152,8 @@ impl Vu {
             pending: Cell::new(0),
             next_event: Cell::new(0),
             address: RefCell::default(),
+            first_event: Cell::new(0),
+            sockets: RefCell::default(),
             control: RefCell::default(),
             heeds_stop: Cell::new(true),
             aborted: Cell::new(false),
@@ -268,6 +284,9 @@ impl Vu {
 
     /// Tells the virtual user that something it waits for has happened.
     pub(crate) fn happened(&self, event: Event) {
+        if event.id() < self.first_event.get() {
+            return;
+        }
         self.events.borrow_mut().push_back(event);
         if let Some(waker) = self.event_waker.borrow_mut().take() {
             waker.wake();

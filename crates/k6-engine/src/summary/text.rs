@@ -7,13 +7,14 @@ use crate::{
 };
 
 /// What stands under each heading; everything else is the script's own.
-const HEADINGS: [(&str, &[&str]); 3] = [
+const HEADINGS: [(&str, &[&str]); 4] = [
     ("HTTP", &["http_req", "http_reqs"]),
     (
         "EXECUTION",
         &["iteration", "dropped_iterations", "vus", "group_duration"],
     ),
     ("NETWORK", &["data_"]),
+    ("WEBSOCKET", &["ws_"]),
 ];
 
 /// Parts of a request that are told only when a threshold asks for them.

@@ -15,6 +15,7 @@ mod api;
 mod html;
 mod secure;
 mod server;
+mod sockets;
 mod tool;
 
 /// What is equal between the engines.
@@ -42,10 +43,21 @@ const BANDS: [(&str, f64); 9] = [
     ("timers", 0.0),
 ];
 
+/// Metrics of times, besides those of requests.
+const TIMED: [&str; 5] = [
+    "iteration_duration",
+    "group_duration",
+    "ws_connecting",
+    "ws_session_duration",
+    "ws_ping",
+];
+
 /// Accepted differences: script, what differs, why.
-const ACCEPTED: [(&str, &str); 5] = [
+const ACCEPTED: [(&str, &str); 6] = [
     // The words of these errors are Go's own.
     ("http-reset", "error"),
+    // Whether k6 adds the duration of such a connection is chance.
+    ("websockets-exceptions", "error"),
     // k6 refuses options after it has made its engine, we before: both before anything is sent.
     ("options-bad-executor", "code"),
     ("options-bad-name", "code"),
@@ -78,10 +90,11 @@ fn gather(code: i64, export: &Path, lines: &Path) -> Seen {
                 seen.thresholds
                     .insert(format!("{name} {condition}"), missed.as_bool().unwrap());
             }
+            let base = name.split('{').next().unwrap_or_default();
             let timed = name.starts_with("http_req_") && !name.starts_with("http_req_failed")
                 || name.starts_with("data_")
                 || name.starts_with("vus")
-                || ["iteration_duration", "group_duration"].contains(&name.as_str());
+                || TIMED.contains(&base);
             if !timed {
                 let kept = ["count", "passes", "fails", "value", "min", "max", "med"];
                 let values = kept

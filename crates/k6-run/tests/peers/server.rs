@@ -9,6 +9,8 @@ use std::{
 
 use serde_json::{Map, Value, json};
 
+use super::sockets;
+
 /// Starts the server and returns its address.
 pub(crate) fn start() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -61,6 +63,9 @@ fn serve(mut stream: &TcpStream) -> std::io::Result<()> {
                 .and_then(|it| it.parse::<u64>().ok())
                 .unwrap_or(0)
         };
+        if parts[0] == "ws" && headers.contains_key("sec-websocket-key") {
+            return sockets::serve(stream, &mut reader, &parts, &headers);
+        }
         let echo =
             json!({"method": method, "target": target, "headers": headers, "body": String::from_utf8_lossy(&body)})
                 .to_string();

@@ -29,7 +29,11 @@ pub(super) const TABLE: &[(&str, Native)] = &[
 ];
 
 /// Returns the tags in an object as pairs of texts. `what` begins the words of the error on a wrong one.
-fn tags_of(ctx: &Ctx<'_>, object: &Object<'_>, what: &str) -> Result<Vec<(String, String)>> {
+pub(super) fn tags_of(
+    ctx: &Ctx<'_>,
+    object: &Object<'_>,
+    what: &str,
+) -> Result<Vec<(String, String)>> {
     let mut pairs = Vec::new();
     for entry in object.props::<String, Value<'_>>() {
         let (key, value) = entry?;

@@ -1,0 +1,22 @@
+// Timers of a connection, beside messages, and those of the script, which wait.
+import ws from 'k6/ws';
+import { W, tell } from './lib/sockets.js';
+export default function () {
+  const log = [];
+  let answered = 0;
+  setTimeout(() => tell('of the script', log.length), 1);
+  ws.connect(`${W}/echo`, {}, (socket) => {
+    let ticks = 0;
+    socket.setTimeout(() => log.push('second'), 60);
+    socket.setTimeout(() => log.push('first'), 20);
+    socket.setTimeout(() => log.push('never'), 60000);
+    socket.setInterval(() => {
+      ticks += 1;
+      socket.send('tick');
+      if (ticks === 5) socket.setTimeout(() => socket.close(), 40);
+    }, 100);
+    socket.on('message', () => (answered += 1));
+    socket.on('close', () => log.push('closed'));
+  });
+  tell(log.join(), answered >= 5);
+}
