@@ -18,6 +18,7 @@ fn both_engines_have_the_same_api() {
     told.script.extend([
         ("SECURE_URL", format!("https://{}", servers.any)),
         ("ONE_URL", format!("https://{}", servers.one)),
+        ("WRAPPED_URL", format!("wss://{}", servers.wrapped)),
         ("MUTUAL_URL", format!("https://{}", servers.mutual)),
         ("SECURE_PORT", servers.any.port().to_string()),
         ("CLIENT_CERT", file("client.pem")),

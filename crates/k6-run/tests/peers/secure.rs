@@ -32,6 +32,8 @@ pub(crate) struct Secure {
     pub(crate) one: SocketAddr,
     /// As the first, for clients with a certificate.
     pub(crate) mutual: SocketAddr,
+    /// The plain server behind TLS.
+    pub(crate) wrapped: SocketAddr,
     /// A proxy that leads every name to the plain server.
     pub(crate) proxy: SocketAddr,
 }
@@ -71,7 +73,8 @@ pub(crate) fn start(folder: &Path, plain: SocketAddr) -> Secure {
         TlsAcceptor::from(Arc::new(config))
     };
     let both = ["h2", "http/1.1"];
-    let (any, one, mutual) = (
+    let (any, wrapped, one, mutual) = (
+        config(&both, false),
         config(&both, false),
         config(&both[1..], false),
         config(&both, true),
@@ -88,6 +91,7 @@ pub(crate) fn start(folder: &Path, plain: SocketAddr) -> Secure {
                     any: listen(move |stream| secure(stream, any.clone())).await,
                     one: listen(move |stream| secure(stream, one.clone())).await,
                     mutual: listen(move |stream| secure(stream, mutual.clone())).await,
+                    wrapped: listen(move |stream| unwrap(stream, wrapped.clone(), plain)).await,
                     proxy: listen(move |stream| pass_on(stream, plain)).await,
                 })
                 .unwrap();
@@ -223,6 +227,19 @@ impl Body for Broken {
             Ok(Frame::data(Bytes::from_static(b"half")))
         };
         std::task::Poll::Ready(Some(next))
+    }
+}
+
+/// Takes the TLS off for `target`.
+async fn unwrap(stream: TcpStream, tls: TlsAcceptor, target: SocketAddr) {
+    let (Ok(mut stream), Ok(mut target)) =
+        (tls.accept(stream).await, TcpStream::connect(target).await)
+    else {
+        return;
+    };
+    // Who speaks HTTP/2 has misunderstood, and is not answered.
+    if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
+        let _ = tokio::io::copy_bidirectional(&mut stream, &mut target).await;
     }
 }
 
