@@ -7,14 +7,14 @@
 
 use serde_json::Value;
 
-use crate::{http, js::modules, options::Options, span, threshold::Expression};
+use crate::{html, http, js::modules, options::Options, span, threshold::Expression};
 
 pub fn run(input: &[u8]) {
     let Some((&which, rest)) = input.split_first() else {
         return;
     };
     let text = String::from_utf8_lossy(rest);
-    match which.to_ascii_lowercase().wrapping_sub(b'a') % 9 {
+    match which.to_ascii_lowercase().wrapping_sub(b'a') % 10 {
         0 => {
             if let Ok(threshold) = Expression::parse(&text) {
                 let _ = (threshold.label(), threshold.holds(f64::NAN));
@@ -31,6 +31,7 @@ pub fn run(input: &[u8]) {
                 assert!(line >= 1 && text.contains(&specifier));
             }
         }
+        9 => html::fuzz(&text),
         other => http::fuzz::run(other - 4, rest),
     }
 }

@@ -5,6 +5,8 @@
 //! their virtual user by themselves.
 
 mod address;
+#[cfg(any(test, fuzzing))]
+mod fuzz;
 mod memory;
 mod parse;
 mod relate;
@@ -13,6 +15,8 @@ mod tree;
 mod write;
 
 pub(crate) use address::Address;
+#[cfg(any(test, fuzzing))]
+pub(crate) use fuzz::fuzz;
 pub(crate) use memory::{Account, Bill};
 pub(crate) use parse::{Broken, parse};
 pub(crate) use relate::{Chosen, Relation, find, related, unique};

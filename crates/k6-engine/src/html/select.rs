@@ -115,8 +115,14 @@ impl Chain {
 }
 
 fn all(tests: &[Test], document: &Document, id: Id) -> bool {
-    // A language is, as in k6, also that of text.
-    let is_of_any = !tests.is_empty() && tests.iter().all(|it| matches!(it, Test::Lang(_)));
+    // These are, as in k6, also asked of text.
+    let is_of_any = |it: &Test| {
+        matches!(
+            it,
+            Test::Lang(_) | Test::Contains { .. } | Test::Matches { .. }
+        )
+    };
+    let is_of_any = !tests.is_empty() && tests.iter().all(is_of_any);
     (document.is_element(id) || is_of_any) && tests.iter().all(|it| it.holds(document, id))
 }
 

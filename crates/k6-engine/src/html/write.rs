@@ -1,6 +1,8 @@
 //! Writes a page as text, in the form that Go's writer of HTML has: k6's.
 
-use super::{Document, Id, Kind};
+use html5ever::ns;
+
+use super::{Document, Id, Kind, tree::Element};
 
 /// Elements that have no end and nothing in them.
 const VOID: [&str; 15] = [
@@ -20,49 +22,62 @@ const RAW: [&str; 8] = [
     "xmp",
 ];
 
+/// What came of writing a node.
+enum Written {
+    All,
+    /// It is plain text, after which nothing comes.
+    Last,
+    Never,
+}
+
 impl Document {
-    /// Returns what is in a node.
-    pub(crate) fn inner(&self, id: Id) -> String {
+    /// Returns what is in a node. There is no way to write what is in an element that is always empty,
+    /// as a page can have it in its pictures.
+    pub(crate) fn inner(&self, id: Id) -> Option<String> {
         let mut out = String::new();
         for child in self.children(id) {
-            if !self.outer_into(child, &mut out) {
-                break;
+            match self.outer_into(child, &mut out) {
+                Written::All => {}
+                Written::Last => break,
+                Written::Never => return None,
             }
         }
-        out
+        Some(out)
     }
 
-    /// Writes a node and what is in it. Returns whether anything can come after it: after plain text
-    /// there is none.
-    fn outer_into(&self, top: Id, out: &mut String) -> bool {
+    /// Writes a node and what is in it.
+    fn outer_into(&self, top: Id, out: &mut String) -> Written {
         let mut at = top;
         loop {
             let is_open = self.begin(at, at == top, out);
-            if let Some(first) = self.first(at).filter(|_| is_open) {
+            if let Some(first) = self.first(at) {
+                if !is_open {
+                    return Written::Never;
+                }
                 at = first;
                 continue;
             }
             if is_open {
-                if self.name(at) == "plaintext" {
-                    return false;
+                if self.html_name(at) == "plaintext" {
+                    return Written::Last;
                 }
                 self.end(at, out);
             }
             // On to what comes after, and out of what ends before that.
             loop {
                 if at == top {
-                    return true;
+                    return Written::All;
                 }
                 if let Some(next) = self.next(at) {
                     at = next;
                     break;
                 }
                 let Some(parent) = self.parent(at) else {
-                    return true;
+                    return Written::All;
                 };
                 at = parent;
-                if self.name(at) == "plaintext" {
-                    return false;
+                if self.html_name(at) == "plaintext" {
+                    return Written::Last;
                 }
                 self.end(at, out);
             }
@@ -99,9 +114,9 @@ impl Document {
                 out.push_str("-->");
             }
             Kind::Text(text) => {
-                let parent = self.parent(id).map_or("", |it| self.name(it));
+                let is_raw = |it| RAW.contains(&self.html_name(it));
                 // Who asks for what is in a script gets it as if it were in none: so does k6.
-                if RAW.contains(&parent) && !is_top {
+                if self.parent(id).is_some_and(is_raw) && !is_top {
                     out.push_str(text);
                 } else {
                     escape(text, out);
@@ -138,6 +153,13 @@ impl Document {
             }
         }
         false
+    }
+
+    /// Returns the name of an element of HTML, and none for those of its pictures and formulas.
+    fn html_name(&self, id: Id) -> &str {
+        let element = self.element(id);
+        let html = element.filter(|it| it.name.ns == ns!(html));
+        html.map_or("", Element::name)
     }
 
     fn end(&self, id: Id, out: &mut String) {

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 
 use html5ever::{
-    LocalName, local_name,
+    LocalName, local_name, ns,
     tokenizer::{Tag, TagKind, Token, TokenSink, TokenSinkResult},
     tree_builder::{Tracer, TreeBuilder, TreeBuilderOpts, TreeSink as _},
 };
@@ -133,7 +133,7 @@ impl Tracer for Open {
 
     fn trace_handle(&self, node: &Handle) {
         let name = &node.name.local;
-        if matches!(&**name, "select" | "table" | "template") {
+        if node.name.ns == ns!(html) && matches!(&**name, "select" | "table" | "template") {
             self.0.borrow_mut().push(name.clone());
         }
     }

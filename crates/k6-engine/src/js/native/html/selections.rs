@@ -174,10 +174,11 @@ fn url<'js>(_: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Valu
 
 fn inner<'js>(_: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {
     let (from, _) = this(ctx, arguments)?;
-    let first = from.nodes.first();
-    first
-        .map_or_else(String::new, |it| from.document.inner(*it))
-        .into_js(ctx)
+    let inner = match from.nodes.first() {
+        Some(id) => from.document.inner(*id),
+        None => Some(String::new()),
+    };
+    inner.map_or_else(|| Ok(undefined(ctx)), |it| it.into_js(ctx))
 }
 
 fn attribute<'js>(_: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {
