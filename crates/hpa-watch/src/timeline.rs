@@ -91,7 +91,7 @@ impl Timeline {
         let mut timeline = Self {
             hpa: hpa.to_owned(),
             start,
-            end: lines.last().map_or(start, |line| line.at),
+            end: start,
             ended: None,
             points: Vec::new(),
             events: Vec::new(),
