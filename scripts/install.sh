@@ -71,7 +71,8 @@ fetch() {
             ;;
     esac
     curl --fail --silent --show-error --location --proto "$protocol" --proto-redir "$protocol" --retry 3 \
-        --connect-timeout 20 --max-time 900 --output "$work/$1" "$place/$1" || fail "$place/$1 cannot be had" 3
+        --connect-timeout 20 --max-time 900 --output "$work/$1" "$place/$1" ||
+        fail "$place/$1 cannot be had" 3 "cargo install --locked --path crates/trivy-gate, which builds one of them from a checkout"
 }
 
 sum() {
