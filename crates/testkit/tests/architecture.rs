@@ -236,6 +236,38 @@ fn only_core_writes_to_the_streams_and_reads_the_environment() {
 }
 
 /// Our packages by name, as cargo sees them.
+#[test]
+fn each_row_of_faults_and_of_threats_names_tests_that_exist() {
+    let mut tests = String::new();
+    for path in sources() {
+        tests.push_str(&fs::read_to_string(path).unwrap());
+    }
+    for (document, least) in [("docs/reliability.md", 20), ("docs/security.md", 15)] {
+        let text = fs::read_to_string(root().join(document)).unwrap();
+        let mut is_table = false;
+        let mut seen = 0;
+        for line in text.lines() {
+            let last = line.trim_end_matches([' ', '|']).rsplit(" | ").next();
+            let last = last.unwrap_or_default();
+            if !line.starts_with('|') {
+                is_table = false;
+            } else if matches!(last, "test" | "a test that holds it") {
+                is_table = true;
+            } else if is_table && !line.starts_with("| ---") {
+                seen += 1;
+                let quoted = last.split('`').skip(1).step_by(2);
+                let named: Vec<&str> = quoted.filter(|it| it.contains('_')).collect();
+                assert!(!named.is_empty(), "{document} names no test: {line}");
+                for name in named {
+                    let is_there = tests.contains(&format!("fn {name}("));
+                    assert!(is_there, "{document}: there is no test `{name}`");
+                }
+            }
+        }
+        assert!(seen >= least, "{document}: only {seen} rows were found");
+    }
+}
+
 fn packages() -> BTreeMap<String, Value> {
     #[expect(
         clippy::disallowed_methods,

@@ -147,7 +147,7 @@ fn no_length_of_time_is_believed_when_the_clock_was_set_back() {
     let mut timeline = run(GOOD, 300);
     let good = expectations.judge(&timeline, Evidence::Complete);
     assert_eq!(verdicts(&good), [Verdict::Pass; 3]);
-    timeline.set_back = Some(std::time::Duration::from_secs(3_600));
+    timeline.set_back = Some(Duration::from_secs(3_600));
     let judged = expectations.judge(&timeline, Evidence::Complete);
     // How often it turned is no matter of time.
     let undecided = Verdict::Undecided;
@@ -172,5 +172,5 @@ fn no_length_of_time_is_believed_when_the_clock_was_set_back() {
     assert_eq!(timeline.set_back, None, "a clock that is kept right");
     timeline.take(&line(40));
     timeline.take(&line(50));
-    assert_eq!(timeline.set_back, Some(std::time::Duration::from_secs(61)));
+    assert_eq!(timeline.set_back, Some(Duration::from_secs(61)));
 }

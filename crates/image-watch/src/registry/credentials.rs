@@ -465,6 +465,20 @@ mod tests {
     }
 
     #[test]
+    fn a_helper_is_a_name_and_no_path() {
+        for helper in ["../../tmp/evil", "/tmp/evil", "a/b"] {
+            for text in [
+                format!(r#"{{"credsStore":"{helper}"}}"#),
+                format!(r#"{{"credHelpers":{{"r.example":"{helper}"}}}}"#),
+            ] {
+                let (_folder, path) = file(&text);
+                let error = from_docker(&path, "r.example").unwrap_err().to_string();
+                assert!(error.contains("slash"), "{error}");
+            }
+        }
+    }
+
+    #[test]
     fn nothing_secret_is_printed() {
         let shown = format!("{:?}", basic("ada", "hunter2"));
         assert!(!shown.contains("hunter2"), "{shown}");

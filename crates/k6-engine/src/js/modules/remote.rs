@@ -13,7 +13,7 @@ use url::Url;
 
 use super::{Modules, beside, imports, is_local, is_remote, locate, normal, plain};
 use crate::{
-    http::{self, BodyKind, Client, Request},
+    http::{self, BodyKind, Client, Request, Response},
     options::Options,
     run::block_on,
 };
@@ -152,12 +152,20 @@ impl Remote {
                 .fetch(request, None, &|_| {})
                 .await
         });
-        let response = response.map_err(|err| err.to_string())?;
-        match response.status {
-            200 => Ok(response.body),
-            0 => Err(format!("cannot fetch `{address}`: {}", response.error)),
-            status => Err(format!("cannot fetch `{address}`: the answer is {status}")),
-        }
+        source_of(address, response.map_err(|err| err.to_string())?)
+    }
+}
+
+/// Returns what an answer holds, if it came all the way from a server that was checked.
+fn source_of(address: &str, response: Response) -> Result<Vec<u8>, String> {
+    match response.status {
+        200 if !is_remote(&response.url) => Err(format!(
+            "cannot fetch `{address}`: it leads to `{}`, whose server cannot be checked",
+            response.url
+        )),
+        200 => Ok(response.body),
+        0 => Err(format!("cannot fetch `{address}`: {}", response.error)),
+        status => Err(format!("cannot fetch `{address}`: the answer is {status}")),
     }
 }
 
@@ -171,8 +179,10 @@ fn keep(path: &Path, bytes: &[u8]) -> io::Result<()> {
         fs::create_dir_all(folder)?;
     }
     let part = path.with_extension(format!("{}.part", std::process::id()));
-    fs::write(&part, bytes)?;
-    fs::rename(&part, path)
+    // Nothing stays of it where the disk is full.
+    fs::write(&part, bytes)
+        .and_then(|()| fs::rename(&part, path))
+        .inspect_err(|_| drop(fs::remove_file(&part)))
 }
 
 fn read(path: &Path) -> Result<BTreeMap<String, String>, String> {
@@ -206,6 +216,24 @@ fn write(path: &Path, lock: &BTreeMap<String, String>) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_redirect_to_a_server_that_is_not_checked_gives_no_module() {
+        let from = |url: &str| {
+            let response = Response {
+                url: url.to_owned(),
+                status: 200,
+                body: b"export default 1;".to_vec(),
+                ..Response::default()
+            };
+            source_of("https://example.org/a.js", response)
+        };
+        assert!(from("https://cdn.example.org/a.js").is_ok());
+        for url in ["http://example.org/a.js", "http://127.0.0.1/a.js"] {
+            let err = from(url).unwrap_err();
+            assert!(err.contains(url), "{err}");
+        }
+    }
 
     #[test]
     fn what_is_cached_needs_no_network_and_must_be_what_was_pinned() {
