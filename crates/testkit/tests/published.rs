@@ -145,9 +145,32 @@ fn links_between_documents_lead_somewhere() {
             if !outside && !document.parent().unwrap().join(&target).exists() {
                 broken.push(format!("{}: {target}", shown(&document)));
             }
+            let Some((file, anchor)) = found[1].split_once('#') else {
+                continue;
+            };
+            let page = match file {
+                "" => document.clone(),
+                _ => document.parent().unwrap().join(file),
+            };
+            let is_there = || anchors(&fs::read_to_string(&page).unwrap()).any(|it| it == anchor);
+            if !file.contains("://") && page.is_file() && !is_there() {
+                broken.push(format!("{}: {}", shown(&document), &found[1]));
+            }
         }
     }
     assert_eq!(broken.join("\n"), "");
+}
+
+/// What GitHub makes of the headings of a page.
+fn anchors(text: &str) -> impl Iterator<Item = String> {
+    let headings = text.lines().filter(|it| it.starts_with('#'));
+    headings.map(|it| {
+        let kept = it.trim_start_matches('#').trim().to_lowercase();
+        let kept = kept
+            .chars()
+            .filter(|it| it.is_alphanumeric() || " -_".contains(*it));
+        kept.map(|it| if it == ' ' { '-' } else { it }).collect()
+    })
 }
 
 #[test]
