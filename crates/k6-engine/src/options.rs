@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::{metrics::Threshold, span::Span, threshold::Expression};
 
+mod numbers;
 mod scenario;
 mod tls;
 mod told;
@@ -90,16 +91,22 @@ impl Options {
         if value.is_null() {
             return Ok(Self::default());
         }
+        let mut value = value.clone();
+        numbers::read(&mut value);
+        for (name, tag) in value["tags"].as_object().into_iter().flatten() {
+            if !tag.is_string() && !tag.is_null() {
+                return Err(format!(
+                    "the tag `{name}` of the script's options is no text"
+                ));
+            }
+        }
         // `null` stands for "not given".
         let kept = match value {
             Value::Object(map) => {
-                let kept = map.iter().filter(|it| !it.1.is_null());
-                Value::Object(
-                    kept.map(|(key, value)| (key.clone(), value.clone()))
-                        .collect(),
-                )
+                let kept = map.into_iter().filter(|it| !it.1.is_null());
+                Value::Object(kept.collect())
             }
-            other => other.clone(),
+            other => other,
         };
         serde_json::from_value(kept)
             .map_err(|err| format!("the script's options are not usable: {err}"))

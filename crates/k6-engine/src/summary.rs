@@ -14,6 +14,9 @@ mod text;
 
 pub use text::text;
 
+/// The one key of an object that stands for bytes which `handleSummary` returned.
+pub const BYTES: &str = "\u{1}bytes";
+
 /// What of trends is told when the options do not say it.
 pub const TREND_STATS: [&str; 6] = ["avg", "min", "med", "max", "p(90)", "p(95)"];
 

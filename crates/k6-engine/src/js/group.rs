@@ -18,6 +18,7 @@ use super::{
     anatomy::{Anatomy, Away, Jobs, anatomy, depth},
     lazy::Classes,
     modules::{Finder, Source},
+    vm::note_broken,
 };
 
 /// How many virtual users share a runtime at most.
@@ -77,6 +78,14 @@ impl Group {
         runtime.set_interrupt_handler(Some(Box::new(move || {
             watched.borrow().as_ref().is_none_or(|it| it.must_end())
         })));
+        let listens = Rc::clone(&running);
+        runtime.set_host_promise_rejection_tracker(Some(Box::new(
+            move |_, promise, reason, is_handled| {
+                if let Some(vu) = listens.borrow().as_ref() {
+                    note_broken(vu, &promise, reason, is_handled);
+                }
+            },
+        )));
         // Only a context tells the address of its runtime.
         let raw = Context::base(&runtime)
             .map_err(|err| std::io::Error::new(std::io::ErrorKind::OutOfMemory, err))?

@@ -12,6 +12,7 @@ use rquickjs::{
     module::{Declared, WriteOptions},
 };
 
+mod foreign;
 mod remote;
 
 pub use remote::Remote;
@@ -97,24 +98,6 @@ pub(crate) fn imports(source: &str) -> Vec<(String, usize)> {
     found
 }
 
-/// Returns the line on which a script asks for the compression of its `WebSockets`.
-fn compressed_socket(source: &str, imported: &[(String, usize)]) -> Option<usize> {
-    let is_socket = |it: &str| it == "k6/ws" || it.ends_with("/websockets");
-    if !imported.iter().any(|it| is_socket(&it.0)) {
-        return None;
-    }
-    let asks = |line: &str| {
-        let after = line.split_once("compression")?.1;
-        let value = after
-            .trim_start_matches(['\'', '"', ' '])
-            .strip_prefix(':')?;
-        let value = value.trim_start().strip_prefix(['\'', '"', '`'])?;
-        value.trim_start().starts_with("deflate").then_some(())
-    };
-    let found = source.lines().position(|line| asks(line).is_some())?;
-    Some(found + 1)
-}
-
 impl Modules {
     /// Finds imports that only the real k6 has, in `entry` and the local modules that it uses.
     pub fn scan(entry: &Path) -> Vec<Unsupported> {
@@ -144,13 +127,20 @@ impl Modules {
                 }
             };
             let imported = imports(&source);
-            if let Some(line) = compressed_socket(&source, &imported) {
+            if let Some(line) = foreign::compressed_socket(&source, &imported) {
                 found.push(Unsupported {
                     construct: "the compression of WebSockets".to_owned(),
                     file: file.clone(),
                     line,
                 });
             }
+            found.extend(
+                foreign::globals(&source).map(|(construct, line)| Unsupported {
+                    construct: construct.to_owned(),
+                    file: file.clone(),
+                    line,
+                }),
+            );
             for (specifier, line) in imported {
                 if is_local(&specifier) {
                     open.push(locate(&file, &specifier));
@@ -370,21 +360,6 @@ mod tests {
             names,
             [("k6/http", 1), ("./a.js", 3), ("./c.js", 5), ("./b.js", 5)]
         );
-    }
-
-    #[test]
-    fn the_compression_of_sockets_is_found_where_there_are_sockets() {
-        let line = |module: &str, param: &str| {
-            let source = format!("import x from '{module}';\nconst p = {{ {param} }};");
-            compressed_socket(&source, &imports(&source))
-        };
-        assert_eq!(line("k6/ws", "compression: 'deflate'"), Some(2));
-        assert_eq!(
-            line("k6/experimental/websockets", "'compression' : \"deflate\""),
-            Some(2)
-        );
-        assert_eq!(line("k6/http", "compression: 'deflate'"), None);
-        assert_eq!(line("k6/ws", "compression: 'gzip'"), None);
     }
 
     #[test]

@@ -149,7 +149,7 @@ fn text_at(arguments: &[Value<'_>], place: usize) -> Result<String> {
 }
 
 /// Returns the bytes of a text, an `ArrayBuffer` or a view of one.
-fn bytes(value: &Value<'_>) -> Option<Vec<u8>> {
+pub(super) fn bytes(value: &Value<'_>) -> Option<Vec<u8>> {
     if let Some(text) = value.as_string() {
         return text.to_string().ok().map(String::into_bytes);
     }

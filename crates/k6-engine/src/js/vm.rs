@@ -3,12 +3,12 @@
 use std::rc::Rc;
 
 use rquickjs::{
-    CatchResultExt as _, CaughtError, Ctx, Exception, Function, Module, Object, Promise, Value,
-    promise::PromiseState,
+    CatchResultExt as _, CaughtError, Coerced, Ctx, Exception, Function, Module, Object, Promise,
+    Value, promise::PromiseState,
 };
 
 use super::{
-    Job, Outcome, Phase, Vu,
+    Job, Level, Outcome, Phase, Vu,
     anatomy::Away,
     fiber::{Input, Op},
     group::Seat,
@@ -80,7 +80,27 @@ fn load<'js>(
             }
         }
         let options: Value<'js> = exports.get("options")?;
-        let options = match ctx.json_stringify(options)? {
+        // What has no form in JSON would be left out, and the run would be another one.
+        let check = Function::new(
+            ctx.clone(),
+            |ctx: Ctx<'js>, key: Coerced<String>, it: Value<'js>| {
+                let is_number = it.as_number().is_none_or(f64::is_finite);
+                if is_number && !it.is_function() {
+                    return Ok(it);
+                }
+                let what = if it.is_function() {
+                    "a function"
+                } else {
+                    "no finite number"
+                };
+                let message = match key.0.as_str() {
+                    "" => format!("the script's options are {what}"),
+                    key => format!("the script's option `{key}` is {what}"),
+                };
+                Err(Exception::throw_type(&ctx, &message))
+            },
+        );
+        let options = match ctx.json_stringify_replacer(options, check?)? {
             Some(text) => text.to_string()?,
             None => "null".to_owned(),
         };
@@ -125,6 +145,10 @@ fn run<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, exports: &Object<'js>, job: Job) -> Out
             turn(vu, ctx)?;
         }
         jobs(vu, ctx)?;
+        for text in vu.unhandled.take().into_values() {
+            let message = format!("Uncaught (in promise) {text}");
+            (vu.shared.console)(Level::Error, &message);
+        }
         if matches!(job, Job::Iteration(_) | Job::Teardown) {
             return Ok(None);
         }
@@ -135,6 +159,11 @@ fn run<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, exports: &Object<'js>, job: Job) -> Out
                 let replacer = Function::new(ctx.clone(), move |_: Value<'js>, it: Value<'js>| {
                     if it.is_undefined() { null.clone() } else { it }
                 });
+                ctx.json_stringify_replacer(returned, replacer?)?
+            }
+            // Bytes have no form in JSON of their own.
+            Job::Summary(_) => {
+                let replacer = Function::new(ctx.clone(), summary_part);
                 ctx.json_stringify_replacer(returned, replacer?)?
             }
             _ => ctx.json_stringify(returned)?,
@@ -214,7 +243,13 @@ fn settle<'js>(
     loop {
         jobs(vu, ctx)?;
         match promise.state() {
-            PromiseState::Pending if vu.pending.get() == 0 && vu.events.borrow().is_empty() => {
+            // As in k6, an iteration that waits for nothing that can happen is over.
+            PromiseState::Pending if vu.is_idle() && vu.phase.get() == Phase::Run => {
+                let message = "a promise is waited for that nobody will keep";
+                (vu.shared.console)(Level::Warning, message);
+                return Ok(Value::new_undefined(ctx.clone()));
+            }
+            PromiseState::Pending if vu.is_idle() => {
                 return Err(Exception::throw_message(
                     ctx,
                     "a promise is waited for that nobody will keep",
@@ -269,6 +304,39 @@ fn turn<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>) -> rquickjs::Result<()> {
     Ok(())
 }
 
+/// Returns a part of what `handleSummary` returned, bytes as an object that says so.
+fn summary_part<'js>(
+    ctx: Ctx<'js>,
+    _: Coerced<String>,
+    part: Value<'js>,
+) -> rquickjs::Result<Value<'js>> {
+    let is_buffer = part
+        .as_object()
+        .is_some_and(|it| it.as_array_buffer().is_some());
+    let Some(bytes) = native::bytes(&part).filter(|_| is_buffer) else {
+        return Ok(part);
+    };
+    let object = Object::new(ctx)?;
+    object.set(crate::summary::BYTES, bytes)?;
+    Ok(object.into_value())
+}
+
+/// Remembers a promise that was broken while nobody listened, until somebody does.
+pub(super) fn note_broken(vu: &Vu, promise: &Value<'_>, reason: Value<'_>, is_handled: bool) {
+    // SAFETY: the promise is alive; its address is compared, not followed.
+    let address = unsafe { rquickjs::qjs::JS_VALUE_GET_PTR(promise.as_raw()) } as usize;
+    let mut unhandled = vu.unhandled.borrow_mut();
+    if is_handled {
+        unhandled.remove(&address);
+    } else if unhandled.len() < 100 {
+        let error = match Exception::from_value(reason.clone()) {
+            Ok(exception) => CaughtError::Exception(exception),
+            Err(_) => CaughtError::Value(reason),
+        };
+        unhandled.insert(address, explain(&error));
+    }
+}
+
 /// Returns an exception as k6 logs it: the message, then the places.
 fn explain(err: &CaughtError<'_>) -> String {
     match err {
@@ -288,10 +356,16 @@ fn explain(err: &CaughtError<'_>) -> String {
         CaughtError::Value(value) if value.is_null() => {
             "null, which is thrown by a script or for being out of memory".to_owned()
         }
-        CaughtError::Value(value) => match value.ctx().json_stringify(value.clone()) {
-            Ok(Some(text)) => text.to_string().unwrap_or_default(),
-            _ => "an exception".to_owned(),
-        },
+        CaughtError::Value(value) if value.is_undefined() => "undefined".to_owned(),
+        CaughtError::Value(value) => {
+            let symbol = value.as_symbol().and_then(|it| it.description().ok());
+            let json = || value.ctx().json_stringify(value.clone()).ok().flatten();
+            let text = symbol.and_then(Value::into_string).or_else(json);
+            let text = text.and_then(|it| it.to_string().ok());
+            // An object that cannot be written down may have left another exception.
+            let _ = value.ctx().catch();
+            text.unwrap_or_else(|| "[object Object]".to_owned())
+        }
         CaughtError::Error(err) => err.to_string(),
     }
 }

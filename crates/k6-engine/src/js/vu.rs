@@ -96,6 +96,8 @@ pub struct Vu {
     pub(crate) event_waker: RefCell<Option<Waker>>,
     pub(crate) pending: Cell<u64>,
     pub(crate) next_event: Cell<u64>,
+    /// Why promises were broken that nobody listened to, by their addresses.
+    pub(crate) unhandled: RefCell<BTreeMap<usize, String>>,
     pub(crate) address: RefCell<Option<(String, Arc<http::Address>)>>,
     /// The first event of the running iteration: earlier ones come too late.
     pub(crate) first_event: Cell<u64>,
@@ -151,6 +153,7 @@ impl Vu {
             event_waker: RefCell::default(),
             pending: Cell::new(0),
             next_event: Cell::new(0),
+            unhandled: RefCell::default(),
             address: RefCell::default(),
             first_event: Cell::new(0),
             sockets: RefCell::default(),
@@ -169,6 +172,11 @@ impl Vu {
         {
             waker.wake();
         }
+    }
+
+    /// Returns whether nothing can happen any more that it waits for.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.pending.get() == 0 && self.events.borrow().is_empty()
     }
 
     /// Returns whether the running iteration has to end.

@@ -19,6 +19,7 @@ pub(super) const MAX_DURATION: Duration = Duration::from_secs(600);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct Stage {
     /// How long the way to the target takes.
+    #[serde(default)]
     pub duration: Span,
     /// Virtual users, or iterations per time unit, at its end.
     pub target: u64,

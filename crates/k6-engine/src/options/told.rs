@@ -77,6 +77,9 @@ fn fields(executor: &str) -> &'static [&'static str] {
 
 /// Returns all options from those that were given.
 pub fn told(given: &Value) -> Value {
+    let mut given = given.clone();
+    super::numbers::read(&mut given);
+    let given = &given;
     let mut all = Map::new();
     for name in NAMES {
         let value = given.get(name).cloned().unwrap_or(Value::Null);

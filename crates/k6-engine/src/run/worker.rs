@@ -172,11 +172,14 @@ async fn live(context: Context, mut seed: Seed, group: io::Result<Rc<Group>>, cr
         Outcome::Done(_) | Outcome::Interrupted => Err("the run was stopped".to_owned()),
     };
     let is_loaded = loaded.is_ok();
+    if is_loaded {
+        // Before it is told, so that whoever waits for it finds it counted.
+        context.shared.initialized.fetch_add(1, Ordering::Relaxed);
+    }
     let _ = seed.loaded.send(loaded);
     if !is_loaded {
         return;
     }
-    context.shared.initialized.fetch_add(1, Ordering::Relaxed);
     crew.borrow_mut().push(Rc::clone(&vu));
     while let Some(assignment) = seed.tasks.recv().await {
         let late = carry_out(&context, &mut fiber, &assignment).await;

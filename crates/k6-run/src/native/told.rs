@@ -155,6 +155,12 @@ fn metric(finished: &mut Finished, name: &str, entry: &Value) -> Metric {
     }
 }
 
+/// Returns what `handleSummary` returned for one target, where that can be written.
+fn bytes(content: &Value) -> Option<Vec<u8>> {
+    let text = content.as_str().map(|it| it.as_bytes().to_vec());
+    text.or_else(|| serde_json::from_value(content.get(summary::BYTES)?.clone()).ok())
+}
+
 /// Writes what the script's `handleSummary` made, and returns what belongs on standard output.
 pub(super) fn texts(finished: &mut Finished, shape: &Shape, console: &Console) -> Result<String> {
     let Some(made) = finished.summary.clone() else {
@@ -171,14 +177,17 @@ pub(super) fn texts(finished: &mut Finished, shape: &Shape, console: &Console) -
     };
     let mut own = String::new();
     for (target, content) in &made {
-        let content = match content {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
+        let Some(content) = bytes(content) else {
+            console.warn(&format!(
+                "handleSummary returned for `{target}` what is neither a string nor an ArrayBuffer"
+            ));
+            continue;
         };
+        let text = || String::from_utf8_lossy(&content);
         match target.as_str() {
-            "stdout" => own.push_str(&content),
-            "stderr" => console.say(content.trim_end()),
-            path => file::replace(Path::new(path), content.as_bytes())
+            "stdout" => own.push_str(&text()),
+            "stderr" => console.say(text().trim_end()),
+            path => file::replace(Path::new(path), &content)
                 .with_context(|| format!("cannot write `{path}`, which handleSummary asks for"))?,
         }
     }

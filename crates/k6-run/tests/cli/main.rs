@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 mod ends;
 mod forms;
+mod malformed;
 mod stand_in;
 
 /// Answers every connection with the same bytes, and closes it.

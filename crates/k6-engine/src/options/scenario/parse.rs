@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Executor, GRACE, MAX_DURATION, Scenario, Stage, text_of};
+use super::{Executor, GRACE, MAX_DURATION, Scenario, Stage};
 use crate::span::Span;
 
 #[derive(Deserialize)]
@@ -116,10 +116,14 @@ impl Scenario {
             }
             other => return Err(wrong(&format!("there is no executor `{other}`"))),
         };
-        let texts = |map: BTreeMap<String, Value>| {
-            map.into_iter()
-                .map(|(key, value)| (key, text_of(&value)))
-                .collect()
+        let texts = |map: BTreeMap<String, Value>, what: &str| -> Result<BTreeMap<_, _>, String> {
+            let given = map.into_iter().filter(|it| !it.1.is_null());
+            given
+                .map(|(key, value)| match value {
+                    Value::String(text) => Ok((key, text)),
+                    _ => Err(wrong(&format!("the {what} `{key}` is no text"))),
+                })
+                .collect::<Result<_, String>>()
         };
         let scenario = Self {
             name: name.to_owned(),
@@ -127,8 +131,8 @@ impl Scenario {
             start: raw.start_time.unwrap_or_default().0,
             graceful_stop: raw.graceful_stop.map_or(GRACE, |it| it.0),
             exec: raw.exec.unwrap_or_else(|| "default".to_owned()),
-            env: texts(raw.env),
-            tags: texts(raw.tags),
+            env: texts(raw.env, "variable")?,
+            tags: texts(raw.tags, "tag")?,
         };
         scenario.check()?;
         Ok(scenario)

@@ -1,0 +1,3 @@
+// Options that nobody can mean.
+export const options = { thresholds: { http_reqs: 'count>1' } };
+export default function () {}

@@ -1,0 +1,3 @@
+// Options that nobody can mean.
+export const options = { vus: 'many' };
+export default function () {}
