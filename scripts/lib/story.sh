@@ -127,7 +127,7 @@ until_true() {
 
 # Ends every process that the story started, the foreground one too.
 end_processes() {
-    end_groups $story_child "${story_background[@]}"
+    end_groups ${story_child:+"$story_child"} "${story_background[@]}"
     # An interrupt may have come before a number was noted; and whoever prints goes last.
     # shellcheck disable=SC2046
     end_groups $(jobs -p)
