@@ -38,6 +38,7 @@ fn copy() -> TempDir {
         "crates/demo-app/Dockerfile",
         "crates/testkit/tests/platform",
         "Cargo.toml",
+        "README.md",
     ] {
         copy_part(&root().join(part), &copy.path().join(part));
     }
