@@ -128,6 +128,8 @@ fn every_shape_of_a_result_is_that_of_k6() {
         bones(&theirs["results"]["checks"]),
         bones(&ours["results"]["checks"])
     );
+    published(&theirs);
+    published(&ours);
     let named = |value: &Value| -> BTreeSet<String> {
         let metrics = value["results"]["metrics"].as_array().unwrap().iter();
         metrics
@@ -142,6 +144,47 @@ fn every_shape_of_a_result_is_that_of_k6() {
         (&theirs["version"], &ours["version"]),
         (&json!("1.0.0"), &json!("1.0.0"))
     );
+}
+
+/// Holds a result of the shape `1.0.0` against its published types, which allow no other fields
+/// (<https://github.com/grafana/k6-summary>, `generated/go/summary`).
+fn published(result: &Value) {
+    let keys = |value: &Value| -> BTreeSet<String> {
+        value.as_object().unwrap().keys().cloned().collect()
+    };
+    let exactly = |value: &Value, names: &[&str]| {
+        assert_eq!(
+            keys(value),
+            names.iter().map(|it| (*it).to_owned()).collect(),
+            "{value}"
+        );
+    };
+    exactly(result, &["config", "metadata", "results", "version"]);
+    exactly(&result["config"], &["duration", "execution", "script"]);
+    exactly(&result["metadata"], &["generatedAt", "k6Version"]);
+    exactly(&result["results"], &["checks", "metrics"]);
+    exactly(&result["results"]["checks"], &["metrics", "results"]);
+    let list = |value: &Value| value.as_array().unwrap().clone();
+    for check in list(&result["results"]["checks"]["results"]) {
+        exactly(&check, &["fails", "name", "passes"]);
+    }
+    let checks = list(&result["results"]["checks"]["metrics"]);
+    for metric in list(&result["results"]["metrics"]).iter().chain(&checks) {
+        exactly(metric, &["contains", "name", "type", "values"]);
+        let values = &metric["values"];
+        match metric["type"].as_str().unwrap() {
+            "counter" => exactly(values, &["count"]),
+            "gauge" => exactly(values, &["max", "min", "value"]),
+            "rate" => exactly(values, &["matches", "rate", "total"]),
+            _ => exactly(values, &["avg", "max", "med", "min", "p(90)", "p(95)"]),
+        }
+        assert!(
+            values.as_object().unwrap().values().all(Value::is_number),
+            "{metric}"
+        );
+    }
+    let generated = result["metadata"]["generatedAt"].as_str().unwrap();
+    assert!(generated.parse::<jiff::Timestamp>().is_ok(), "{generated}");
 }
 
 /// What a report says, without what depends on the engine and the clock.
