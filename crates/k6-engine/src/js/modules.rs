@@ -144,7 +144,8 @@ impl Modules {
             for (specifier, line) in imported {
                 if is_local(&specifier) {
                     open.push(locate(&file, &specifier));
-                } else if !is_builtin(&specifier) && !is_remote(&specifier) {
+                } else if !specifier.is_empty() && !is_builtin(&specifier) && !is_remote(&specifier)
+                {
                     found.push(Unsupported {
                         construct: specifier,
                         file: file.clone(),
