@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use autoscaleops_testkit::{Remote, git, tool};
+use autoscaleops_testkit::{Remote, git, tool, write_program};
 use tempfile::tempdir;
 
 use crate::support::{VALUES, bump, read, report, run, values, write};
@@ -98,15 +98,11 @@ fn a_refused_push_leaves_everything_as_it_was_and_is_tried_once() {
         let log = remote.path().join("pushes");
         let hook = remote.path().join("hooks/pre-receive");
         fs::create_dir_all(hook.parent().unwrap()).unwrap();
-        fs::write(
-            &hook,
-            format!(
-                "#!/bin/sh\necho x >> {}\necho 'only on Mondays' >&2\nexit 1\n",
-                log.display()
-            ),
-        )
-        .unwrap();
-        fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let text = format!(
+            "#!/bin/sh\necho x >> {}\necho 'only on Mondays' >&2\nexit 1\n",
+            log.display()
+        );
+        write_program(&hook, text.as_bytes());
         let before = state(clone.path());
         let (code, told) =
             report(

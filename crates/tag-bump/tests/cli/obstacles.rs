@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use autoscaleops_testkit::{Remote, git};
+use autoscaleops_testkit::{Remote, git, write_program};
 use tempfile::tempdir;
 
 use crate::support::{VALUES, bump, read, report, run, values};
@@ -192,15 +192,12 @@ fn what_a_file_holds_adds_nothing_to_the_message() {
 
 #[test]
 fn a_server_cannot_speak_to_the_runner_or_the_terminal() {
-    use std::os::unix::fs::PermissionsExt as _;
-
     let remote = remote();
     let hook = remote.path().join("hooks/pre-receive");
     fs::create_dir_all(hook.parent().unwrap()).unwrap();
     let words = "#!/bin/sh\necho '::set-output name=changed::true'; echo 'x ##[add-mask]yes'\n\
                  printf '\\033[2Jgone\\n'; exit 1\n";
-    fs::write(&hook, words).unwrap();
-    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&hook, words.as_bytes());
     let output = bump(&remote.path())
         .env("GITHUB_ACTIONS", "true")
         .args(ARGUMENTS)

@@ -3,13 +3,12 @@
 use std::{
     fs,
     net::TcpStream,
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Duration,
 };
 
-use autoscaleops_testkit::{Background, Remote, free_port, tool, wait_until};
+use autoscaleops_testkit::{Background, Remote, free_port, tool, wait_until, write_program};
 use snapbox::cmd::Command as Tool;
 
 /// The program in a folder, as somebody.
@@ -59,12 +58,8 @@ pub(crate) fn wrapper(folder: &Path, script: &str) -> String {
     let real = real_git();
     let path = folder.join("bin/git");
     fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(
-        &path,
-        format!("#!/bin/sh\nREAL={}\n{script}\n", real.display()),
-    )
-    .unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    let text = format!("#!/bin/sh\nREAL={}\n{script}\n", real.display());
+    write_program(&path, text.as_bytes());
     let rest = std::env::var("PATH").unwrap();
     format!("{}:{rest}", path.parent().unwrap().display())
 }

@@ -77,12 +77,7 @@ pub(crate) fn release(attested: bool) -> Option<TempDir> {
     let inside = folder.path().join(&name);
     fs::create_dir(&inside).unwrap();
     let program = inside.join("tag-bump");
-    fs::write(&program, "#!/bin/sh\necho tag-bump 9.8.7\n").unwrap();
-    fs::set_permissions(
-        &program,
-        std::os::unix::fs::PermissionsExt::from_mode(0o755),
-    )
-    .unwrap();
+    write_program(&program, b"#!/bin/sh\necho tag-bump 9.8.7\n");
     for (name, text) in [
         ("man/tag-bump.1", ".TH tag-bump 1\n"),
         ("completions/tag-bump.bash", "complete tag-bump\n"),

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use autoscaleops_testkit::{Stubs, command, git, root};
+use autoscaleops_testkit::{Stubs, command, git, root, write_program};
 
 use crate::files::{read, yaml};
 
@@ -26,9 +26,7 @@ fn run(dev: &str) -> (snapbox::cmd::OutputAssert, String) {
         ),
     ] {
         fs::create_dir_all(at(path).parent().unwrap()).unwrap();
-        fs::write(at(path), text).unwrap();
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        fs::set_permissions(at(path), mode).unwrap();
+        write_program(&at(path), text.as_bytes());
     }
     git(folder.path(), &["init", "--quiet"]);
     let note = |name: &str| format!("echo {name} \"$@\" >>\"$CALLS\"");
