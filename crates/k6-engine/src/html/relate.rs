@@ -1,6 +1,6 @@
 //! What stands in which relation to selected nodes.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::{Document, Id, Selector};
 
@@ -80,31 +80,48 @@ pub(crate) fn related(
     relation: Relation,
     until: Option<&Chosen<'_>>,
 ) -> Vec<Id> {
-    let all = nodes.iter().flat_map(|it| {
-        let id = *it;
-        let elements: Box<dyn Iterator<Item = Id>> = match relation {
-            Relation::Contents => return document.children(id).collect::<Vec<_>>(),
-            Relation::Children => Box::new(document.children(id)),
+    let (mut seen, mut found) = (HashSet::new(), Vec::new());
+    let mut families: HashMap<Id, usize> = HashMap::new();
+    for id in nodes.iter().copied() {
+        let others: Box<dyn Iterator<Item = Id>> = match relation {
+            Relation::Children | Relation::Contents => Box::new(document.children(id)),
             Relation::Parent => Box::new(document.parent(id).into_iter()),
             Relation::Parents => Box::new(document.ancestors(id)),
             Relation::Next | Relation::NextAll => Box::new(document.later(id)),
             Relation::Previous | Relation::PreviousAll => Box::new(document.earlier(id)),
             Relation::Siblings => {
                 let parent = document.parent(id);
+                let known = parent.map_or(0, |it| {
+                    *families.entry(it).and_modify(|n| *n += 1).or_insert(1)
+                });
+                // After two of a family all of it is known.
+                let parent = parent.filter(|_| known <= 2);
                 let children = parent.into_iter().flat_map(|it| document.children(it));
                 Box::new(children.filter(move |it| *it != id))
             }
         };
-        let elements = elements
-            .filter(|it| document.is_element(*it))
-            .take_while(|it| until.is_none_or(|until| !until.has(document, *it)));
         let most = match relation {
             Relation::Next | Relation::Previous => 1,
             _ => usize::MAX,
         };
-        elements.take(most).collect()
-    });
-    unique(all)
+        let elements = others
+            .filter(|it| relation == Relation::Contents || document.is_element(*it))
+            .take_while(|it| until.is_none_or(|until| !until.has(document, *it)))
+            .take(most);
+        for one in elements {
+            let is_new = seen.insert(one);
+            if is_new {
+                found.push(one);
+            } else if matches!(
+                relation,
+                Relation::Parents | Relation::NextAll | Relation::PreviousAll
+            ) {
+                // Who was met before, led to all that comes now.
+                break;
+            }
+        }
+    }
+    found
 }
 
 impl Document {

@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 
-use super::{Account, Address, Broken, Chosen, Document, ROOT, Selector, find, parse};
+use super::{
+    Account, Address, Broken, Chosen, Document, ROOT, Relation, Selector, find, parse, related,
+};
 
 fn account() -> Rc<Account> {
     Account::new(64 << 20)
@@ -146,4 +148,19 @@ fn addresses_are_read_in_their_page() {
     assert_eq!(text("x y/ä#e f"), "http://h/a/x%20y/%C3%A4?q=1#e%20f");
     assert_eq!(text("x?old"), "http://h/a/x?q=1");
     assert_eq!(Address::within("", "http://%zz/", None), None);
+}
+
+#[test]
+fn relatives_of_many_are_found_in_one_pass() {
+    // Looking through all siblings of each would be ten thousand million steps.
+    let page = page(&format!("<ul>{}</ul><p>", "<li>x".repeat(100_000)));
+    let chosen = Chosen::By(Selector::parse("li"));
+    let items = find(&page, &[ROOT], &chosen, || false).unwrap();
+    let count = |relation| related(&page, &items, relation, None).len();
+    assert_eq!(count(Relation::Siblings), 100_000);
+    assert_eq!(count(Relation::NextAll), 99_999);
+    assert_eq!(count(Relation::PreviousAll), 99_999);
+    assert_eq!(count(Relation::Parents), 3);
+    let one = related(&page, &items[..1], Relation::Siblings, None);
+    assert_eq!(one.len(), 99_999);
 }

@@ -90,14 +90,20 @@ fn keep<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Va
                 Chosen::Among(others, _) => others.to_vec(),
                 Chosen::By(_) => find(document, &[ROOT], chosen, || vu.must_end())?,
             };
-            let outer: HashSet<Id> = inner
-                .iter()
-                .flat_map(|it| document.ancestors(*it))
-                .collect();
-            nodes.retain(|it| outer.contains(it));
-        } else {
-            let wanted = how == "filter";
-            nodes.retain(|it| chosen.has(document, *it) == wanted);
+            let around = related(document, &inner, Relation::Parents, None);
+            // The document itself is around all of it, and no element.
+            let outer: HashSet<Id> = around.into_iter().chain([ROOT]).collect();
+            nodes.retain(|it| outer.contains(it) && (*it != ROOT || !inner.is_empty()));
+            return Some(nodes);
+        }
+        let wanted = how == "filter";
+        let mut is_stopped = false;
+        nodes.retain(|it| {
+            is_stopped = is_stopped || vu.must_end();
+            !is_stopped && chosen.has(document, *it) == wanted
+        });
+        if is_stopped {
+            return None;
         }
         Some(nodes)
     })?;
