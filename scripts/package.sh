@@ -30,7 +30,9 @@ for tool in "${tools[@]}"; do packages+=(--package "$tool"); done
 build=(cargo build)
 if cargo auditable --version >/dev/null 2>&1; then build=(cargo auditable build); fi
 home="${CARGO_HOME:-$HOME/.cargo}"
-# Of the C in it too: an assertion there names its file.
+# Of the C in it too: an assertion there names its file, and some of it the time when it was compiled.
+SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
+export SOURCE_DATE_EPOCH
 RUSTFLAGS="$flags --remap-path-prefix=$PWD=. --remap-path-prefix=$home=cargo" \
     CFLAGS="-ffile-prefix-map=$PWD=. -ffile-prefix-map=$home=cargo" \
     "${build[@]}" --locked --release "${packages[@]}" --target "$target" --target-dir target/release-build
@@ -51,7 +53,7 @@ for tool in "${tools[@]}"; do
 done
 
 # Names in order, no owner, and the time of the commit.
-time=$(git log -1 --format=%ct)
+time=$SOURCE_DATE_EPOCH
 find "$folder" -exec touch -h -d "@$time" {} + 2>/dev/null || find "$folder" -exec touch -h -t "$(date -r "$time" +%Y%m%d%H%M.%S)" {} +
 owner=(--owner=0 --group=0 --numeric-owner)
 if tar --version 2>/dev/null | grep -q bsdtar; then owner=(--uid 0 --gid 0); fi
