@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the six programs for a release and packs them with their completions and manual pages:
-# target/package/autoscaleops-VERSION-TARGET.tar.gz. The same sources give the same archive, byte for byte.
+# target/package/autoscaleops-VERSION-TARGET.tar.gz. The same sources give the same programs, byte for byte,
+# but for k6-run (docs/decisions.md).
 #
 #   scripts/package.sh 0.1.0 x86_64-unknown-linux-gnu
 #   scripts/package.sh 0.1.0 x86_64-unknown-linux-gnu tag-bump    only this one
