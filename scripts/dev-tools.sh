@@ -36,6 +36,7 @@ zizmor      | zizmor==1.32.0                            | 84a6acb975accc13408786
 packages='
 docker          | docker.io
 docker-registry | docker-registry
+faketime        | faketime
 fish            | fish
 jq              | jq
 lua5.1          | lua5.1
