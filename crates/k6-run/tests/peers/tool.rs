@@ -205,6 +205,8 @@ fn judged(engine: &str, k6: &Path, script: &Path, flags: &[&str]) -> Value {
         .unwrap();
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     let findings = report["findings"].as_array().unwrap().iter();
+    // How busy this machine is depends on what else it does.
+    let findings = findings.filter(|it| it["id"] != "saturated");
     let thresholds = report["details"]["thresholds"].as_array();
     let thresholds = thresholds.into_iter().flatten().map(|it| {
         json!([
