@@ -182,11 +182,15 @@ fn run<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, exports: &Object<'js>, job: Job) -> Out
     if vu.pending.get() > 0 || !vu.events.borrow().is_empty() {
         forget(vu, ctx);
     }
+    vu.tasks.borrow_mut().clear();
     outcome
 }
 
 /// Forgets what an iteration that did not come to its end still waited for.
 fn forget(vu: &Rc<Vu>, ctx: &Ctx<'_>) {
+    for task in vu.tasks.take() {
+        task.abort();
+    }
     vu.events.borrow_mut().clear();
     vu.pending.set(0);
     vu.first_event.set(vu.next_event.get());

@@ -10,6 +10,7 @@ use std::{
 
 use corosensei::Yielder;
 use rquickjs::{Object, Persistent};
+use tokio::task::AbortHandle;
 
 use super::{
     fiber::{Input, Op},
@@ -101,6 +102,8 @@ pub struct Vu {
     pub(crate) address: RefCell<Option<(String, Arc<http::Address>)>>,
     /// The first event of the running iteration: earlier ones come too late.
     pub(crate) first_event: Cell<u64>,
+    /// What was begun beside the running iteration, and may not be done.
+    pub(crate) tasks: RefCell<Vec<AbortHandle>>,
     /// Its `WebSockets`, where it has any.
     pub(crate) sockets: RefCell<Option<Box<Sockets>>>,
     /// Until when iterations may go on.
@@ -156,6 +159,7 @@ impl Vu {
             unhandled: RefCell::default(),
             address: RefCell::default(),
             first_event: Cell::new(0),
+            tasks: RefCell::default(),
             sockets: RefCell::default(),
             control: RefCell::default(),
             heeds_stop: Cell::new(true),
@@ -288,6 +292,15 @@ impl Vu {
         let input = unsafe { &*yielder }.suspend(op);
         seat.enter(self, away);
         input
+    }
+
+    /// Begins something beside the running iteration, which ends no later than that.
+    pub(crate) fn begin(&self, work: impl Future<Output = ()> + 'static) {
+        let mut tasks = self.tasks.borrow_mut();
+        if tasks.len() == tasks.capacity() {
+            tasks.retain(|it| !it.is_finished());
+        }
+        tasks.push(tokio::task::spawn_local(work).abort_handle());
     }
 
     /// Tells the virtual user that something it waits for has happened.

@@ -15,6 +15,7 @@ use tempfile::TempDir;
 mod ends;
 mod forms;
 mod malformed;
+mod sockets;
 mod stand_in;
 
 /// Answers every connection with the same bytes, and closes it.
@@ -220,4 +221,24 @@ fn doctor_names_what_needs_k6() {
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["outputs"]["engine"], "k6");
     assert_eq!(report["findings"][0]["location"]["line"], 2);
+}
+
+#[test]
+fn doctor_finds_sockets_built_in_but_for_their_compression() {
+    for (param, engine) in [("tags: {}", "native"), ("compression: 'deflate'", "k6")] {
+        let text = format!(
+            "import ws from 'k6/ws';\nimport {{ WebSocket }} from 'k6/experimental/websockets';\nexport default () => ws.connect('ws://127.0.0.1:1', {{\n  {param},\n}}, () => new WebSocket(''));\n"
+        );
+        let (_folder, path) = script(&text);
+        let output = tool!("k6-run")
+            .args(["doctor", "-o", "json"])
+            .arg(path)
+            .output()
+            .unwrap();
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(report["outputs"]["engine"], engine);
+        if engine == "k6" {
+            assert_eq!(report["findings"][0]["location"]["line"], 4, "{report}");
+        }
+    }
 }

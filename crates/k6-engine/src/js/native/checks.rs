@@ -289,10 +289,10 @@ fn timer<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<V
         .unwrap_or(0.0);
     let delay = Duration::try_from_secs_f64(delay / 1e3).unwrap_or_default();
     let id = shelve(vu, ctx, arguments.get(1))?;
-    let vu = Rc::clone(vu);
-    tokio::task::spawn_local(async move {
+    let inner = Rc::clone(vu);
+    vu.begin(async move {
         tokio::time::sleep(delay).await;
-        vu.happened(Event::Timer(id));
+        inner.happened(Event::Timer(id));
     });
     Ok(undefined(ctx))
 }

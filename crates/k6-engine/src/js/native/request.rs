@@ -151,13 +151,13 @@ fn any_async<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Resu
         given(arguments, 5),
     )?;
     let id = checks::shelve(vu, ctx, arguments.first())?;
-    let vu = Rc::clone(vu);
-    tokio::task::spawn_local(async move {
+    let inner = Rc::clone(vu);
+    vu.begin(async move {
         let answer = match prepared {
-            Ok(call) => perform(&vu, call).await,
+            Ok(call) => perform(&inner, call).await,
             Err(answer) => answer,
         };
-        vu.happened(Event::Answer(id, Box::new(answer)));
+        inner.happened(Event::Answer(id, Box::new(answer)));
     });
     Ok(undefined(ctx))
 }
