@@ -7,16 +7,20 @@ export default function () {
   setTimeout(() => tell('of the script', log.length), 1);
   ws.connect(`${W}/echo`, {}, (socket) => {
     let ticks = 0;
-    socket.setTimeout(() => log.push('second'), 60);
-    socket.setTimeout(() => log.push('first'), 20);
+    socket.setTimeout(() => {
+      log.push('first');
+      socket.setTimeout(() => log.push('second'), 20);
+    }, 20);
     socket.setTimeout(() => log.push('never'), 60000);
     socket.setInterval(() => {
       ticks += 1;
-      socket.send('tick');
-      if (ticks === 5) socket.setTimeout(() => socket.close(), 40);
+      if (ticks <= 5) socket.send('tick');
     }, 100);
-    socket.on('message', () => (answered += 1));
+    socket.on('message', () => {
+      answered += 1;
+      if (answered === 5) socket.close();
+    });
     socket.on('close', () => log.push('closed'));
   });
-  tell(log.join(), answered >= 5);
+  tell(log.join(), answered);
 }

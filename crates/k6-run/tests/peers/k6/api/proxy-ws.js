@@ -13,6 +13,6 @@ export default function () {
   const secure = __ENV.WRAPPED_URL.split(':').pop();
   tell(heard(`ws://app.test:${port}/ws/headers`));
   tell(heard(`wss://app.test:${secure}/ws/headers`));
-  tell(ws.connect(`ws://refused.test:${port}/ws/headers`, {}, () => {}).error !== '');
+  tell(ws.connect(`ws://app.test:1/ws/headers`, {}, () => {}).error !== '');
   tell(heard(`ws://127.0.0.1:${port}/ws/headers`));
 }
