@@ -182,6 +182,10 @@ impl Socket<'_, '_> {
         number: u64,
         headers: &Map<String, Value>,
     ) -> std::io::Result<()> {
+        // With a 1 behind them, these wait until they are spoken to.
+        if number == 1 && ["drop", "garbage", "masked", "reserved"].contains(&kind) {
+            self.read()?;
+        }
         let ended = || Err(std::io::ErrorKind::ConnectionAborted.into());
         match kind {
             "hello" => {

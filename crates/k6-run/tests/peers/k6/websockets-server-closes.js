@@ -12,8 +12,9 @@ const over = (path, prepare) => new Promise((resolve) => {
   }, 1);
 });
 export default async function () {
-  for (const code of [0, 1000, 1001, 1002, 1006, 1011, 1012, 1015, 3000, 4000, 5000]) await over(`close/${code}`);
-  for (const kind of ['drop', 'garbage', 'masked', 'reserved', 'bad-accept']) await over(kind);
-  await over('reset', (socket) => (socket.onopen = () => socket.send('never read')));
-  await over('closing/4001', (socket) => (socket.onopen = () => socket.send('go')));
+  // k6 may not tell that a connection is open where it is closed at once.
+  const speak = (socket) => (socket.onopen = () => socket.send('go'));
+  for (const code of [0, 1000, 1001, 1002, 1006, 1011, 1012, 1015, 3000, 4000, 5000]) await over(`closing/${code}`, speak);
+  for (const kind of ['drop/1', 'garbage/1', 'masked/1', 'reserved/1', 'reset']) await over(kind, speak);
+  await over('bad-accept');
 }
