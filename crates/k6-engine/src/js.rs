@@ -3,7 +3,9 @@
 mod anatomy;
 mod fiber;
 mod group;
+mod heap;
 mod lazy;
+mod memory;
 pub(crate) mod modules;
 mod native;
 mod shared;

@@ -53,31 +53,32 @@ impl Client {
     }
 
     /// Makes a request and follows its redirects, within its time.
+    ///
+    /// Afterwards `request` is the last one that was made.
     pub async fn fetch(
         &self,
-        request: Request,
-        jar: Option<Rc<RefCell<Jar>>>,
+        request: &mut Request,
+        jar: Option<&RefCell<Jar>>,
         told: Hop<'_>,
-    ) -> Response {
+    ) -> Box<Response> {
         let began = Cell::new(Instant::now());
-        let at = RefCell::new((request.method.clone(), request.shown(), None));
+        let at = Cell::new(None);
         let asked = request.asked.clone().unwrap_or_else(|| request.shown());
         let asked_method = request.method.clone();
-        let (headers, body) = (sent_headers(&self.shared, &request), sent_body(&request));
+        let (headers, body) = (sent_headers(&self.shared, request), sent_body(request));
         let timeout = request.timeout;
-        let work = self.follow(request, jar.as_deref(), told, &began, &at);
         let done = if timeout.is_zero() {
             None
         } else {
+            let work = self.follow(request, jar, told, &began, &at);
             tokio::time::timeout(timeout, work).await.ok()
         };
         let mut response = if let Some(response) = done {
             response
         } else {
-            let (method, url, remote) = at.borrow().clone();
-            let mut response = failed(&method, &url, HttpError::timeout());
+            let mut response = failed(&request.method, &request.shown(), HttpError::timeout());
             response.timings.waiting = millis(began.get(), Instant::now());
-            response.remote = remote;
+            response.remote = at.get();
             told(&response);
             response
         };
@@ -92,17 +93,17 @@ impl Client {
 
     async fn follow(
         &self,
-        mut request: Request,
+        request: &mut Request,
         jar: Option<&RefCell<Jar>>,
         told: Hop<'_>,
         began: &Cell<Instant>,
-        at: &RefCell<At>,
-    ) -> Response {
+        at: &At,
+    ) -> Box<Response> {
         let mut left = request.redirects;
         let mut challenged = false;
         loop {
             began.set(Instant::now());
-            let mut response = self.once(&request, jar, at).await;
+            let mut response = self.once(request, jar, at).await;
             response.invites = request.digest.is_some() && !challenged;
             if let Some((user, password)) = &request.digest
                 && response.status == 401
@@ -114,7 +115,7 @@ impl Client {
                     .iter()
                     .find(|it| it.0 == "Www-Authenticate");
                 let answer =
-                    offered.and_then(|it| super::digest::answer(&it.1, user, password, &request));
+                    offered.and_then(|it| super::digest::answer(&it.1, user, password, request));
                 if let Some(answer) = answer {
                     told(&response);
                     request.headers.push(("Authorization".to_owned(), answer));
@@ -124,7 +125,7 @@ impl Client {
             unpack(&mut response);
             told(&response);
             let target = if left > 0 {
-                redirect(&request, &response)
+                redirect(request, &response)
             } else {
                 None
             };
@@ -145,22 +146,17 @@ impl Client {
                     .retain(|it| it.0 != "Authorization" && it.0 != "Host");
                 request.basic = None;
             }
-            refer(&mut request, &url);
+            refer(request, &url);
             // Cookies on the way are those of the jar.
             request.cookies.clear();
             request.headers.retain(|it| it.0 != "Cookie");
             request.url = url;
             request.address = None;
-            *at.borrow_mut() = (request.method.clone(), request.shown(), None);
+            at.set(None);
         }
     }
 
-    async fn once(
-        &self,
-        request: &Request,
-        jar: Option<&RefCell<Jar>>,
-        at: &RefCell<At>,
-    ) -> Response {
+    async fn once(&self, request: &Request, jar: Option<&RefCell<Jar>>, at: &At) -> Box<Response> {
         let key = match request
             .fault
             .clone()
@@ -198,7 +194,7 @@ impl Client {
                             jar.store(&request.url, &header.1);
                         }
                     }
-                    break (finished(request, answer, timings), peer);
+                    break (Box::new(finished(request, answer, timings)), peer);
                 }
                 // The server closed an idle connection while we took it: another try is no second request.
                 Err(broken) if broken.untouched && reused => fresh_only = true,
@@ -231,10 +227,17 @@ impl Client {
         if !fresh_only && let Some(channel) = self.pool.borrow_mut().take(key) {
             return Ok(channel);
         }
-        let (stream, by_proxy) =
-            connect(&self.shared, key, Purpose::Requests, &self.traffic, timings).await?;
+        // What is rare is kept elsewhere than in the memory of each virtual user.
+        let (stream, by_proxy) = Box::pin(connect(
+            &self.shared,
+            key,
+            Purpose::Requests,
+            &self.traffic,
+            timings,
+        ))
+        .await?;
         if stream.speaks_h2() {
-            let connection = Multiplexed::open(stream).await?;
+            let connection = Box::pin(Multiplexed::open(stream)).await?;
             if !self.shared.no_reuse {
                 self.pool.borrow_mut().share(key, &connection);
             }
@@ -256,14 +259,14 @@ impl Client {
         request: &Request,
         fields: &[(String, String)],
         timings: &mut Timings,
-        at: &RefCell<At>,
+        at: &At,
     ) -> (Result<Answer, Broken>, Peer, bool) {
         let keep = request.body_kind != BodyKind::None;
         let is_head = request.method == "HEAD";
         match channel {
             Channel::Many(share) => {
-                at.borrow_mut().2 = share.peer().address;
-                let done = share.exchange(request, fields, keep, timings).await;
+                at.set(share.peer().address);
+                let done = Box::pin(share.exchange(request, fields, keep, timings)).await;
                 if done.as_ref().is_err_and(|it| it.untouched) {
                     self.pool.borrow_mut().forget(&share);
                 }
@@ -275,7 +278,7 @@ impl Client {
                     self.authorize(&mut head, &connection.key);
                 }
                 let peer = connection.stream.peer();
-                at.borrow_mut().2 = peer.address;
+                at.set(peer.address);
                 let reused = connection.reused;
                 let body = &request.body;
                 let done = exchange(
@@ -305,8 +308,8 @@ impl Client {
     }
 }
 
-/// Where a request is: its method, its address, and who was found there.
-type At = (String, String, Option<SocketAddr>);
+/// Who was found where a request went.
+type At = Cell<Option<SocketAddr>>;
 
 fn sent_headers(shared: &Shared, request: &Request) -> Vec<(String, String)> {
     head::sent(request, &shared.user_agent)
@@ -373,14 +376,14 @@ fn redirect(request: &Request, response: &Response) -> Option<Url> {
     request.url.join(&location.1).ok()
 }
 
-fn failed(method: &str, url: &str, error: HttpError) -> Response {
-    Response {
+fn failed(method: &str, url: &str, error: HttpError) -> Box<Response> {
+    Box::new(Response {
         url: url.to_owned(),
         method: method.to_owned(),
         error: error.text,
         error_code: error.code,
         ..Response::default()
-    }
+    })
 }
 
 fn finished(request: &Request, answer: Answer, timings: Timings) -> Response {

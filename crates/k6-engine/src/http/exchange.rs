@@ -1,8 +1,14 @@
 //! One request and its answer over HTTP/1.1, with the instants that k6 measures.
 
-use std::time::Instant;
+use std::{
+    cell::RefCell,
+    future::poll_fn,
+    pin::Pin,
+    task::{Poll, ready},
+    time::Instant,
+};
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead as _, AsyncWriteExt as _, ReadBuf};
 
 use super::{
     HttpError, Timings,
@@ -13,6 +19,17 @@ use super::{
 
 /// The largest head of an answer.
 const HEAD_LIMIT: usize = 1 << 20;
+
+/// As much as is read at once.
+const ROOM: usize = 64 << 10;
+
+/// As much as a connection keeps for the next answer.
+const KEPT: usize = 4 << 10;
+
+thread_local! {
+    /// Where bytes arrive before a connection keeps them: a thousand virtual users that wait need one.
+    static ARRIVALS: RefCell<Box<[u8]>> = RefCell::new(vec![0; ROOM].into_boxed_slice());
+}
 
 /// An answer as it came over the wire.
 #[derive(Debug, Default)]
@@ -100,17 +117,18 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// Reads more into the buffer. Returns whether there was more.
     async fn more(&mut self) -> Result<bool, HttpError> {
-        let buffer = &mut self.connection.buffer;
-        if buffer.capacity() - buffer.len() < 2_048 {
-            let more = buffer.len().clamp(2_048, 1 << 20);
-            buffer.reserve(more);
-        }
-        let count = self
-            .connection
-            .stream
-            .read_buf(buffer)
+        let connection = &mut *self.connection;
+        let count = poll_fn(|cx| {
+            ARRIVALS.with_borrow_mut(|room| {
+                let mut room = ReadBuf::new(room);
+                ready!(Pin::new(&mut connection.stream).poll_read(cx, &mut room))?;
+                connection.buffer.extend_from_slice(room.filled());
+                Poll::Ready(Ok(room.filled().len()))
+            })
+        });
+        let count = count
             .await
-            .map_err(|err| HttpError::of_io("read", &err))?;
+            .map_err(|err: std::io::Error| HttpError::of_io("read", &err))?;
         if self.first.is_none() && count > 0 {
             self.first = Some(Instant::now());
         }
@@ -202,9 +220,13 @@ async fn read(
             }
         }
     }
+    let buffer = &mut reader.connection.buffer;
     // Bytes beyond the answer: nobody asked for them.
-    if !reader.connection.buffer.is_empty() {
+    if !buffer.is_empty() {
         answer.keep_alive = false;
+    }
+    if buffer.capacity() > KEPT {
+        *buffer = Vec::new();
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use corosensei::{
 };
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 
-use super::{Group, Vu, group::Seat, vm, vu::Expected};
+use super::{Group, Vu, group::Seat, memory, vm, vu::Expected};
 use crate::{
     http::{Jar, Request, Response, masked},
     metrics::{
@@ -22,6 +22,13 @@ const STACK: usize = 1 << 20;
 
 /// What of a stack is kept for native functions under JavaScript.
 const NATIVE_STACK: usize = 192 << 10;
+
+/// How often the stack is made smaller: after the script is loaded, and at the first wait of the first
+/// iteration, when most of what is done once has been done.
+const SPARES: u8 = 2;
+
+/// More than a stack that waits has below the place where it began to: saved registers.
+const WAITING: usize = 1 << 10;
 
 /// What a virtual user is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +67,7 @@ pub enum Outcome {
 pub(crate) enum Op {
     Ready(Outcome),
     Call(Box<Call>),
-    Batch(Vec<Call>),
+    Batch(Vec<Box<Call>>),
     Sleep(Duration),
     /// Something else.
     Do(std::pin::Pin<Box<dyn Future<Output = ()>>>),
@@ -73,7 +80,7 @@ pub(crate) enum Input {
     Start,
     Run(Job),
     Response(Box<Response>),
-    Responses(Vec<Response>),
+    Responses(Vec<Box<Response>>),
     Done,
     Cancel,
     Stop,
@@ -83,19 +90,29 @@ pub(crate) enum Input {
 #[derive(Clone)]
 pub(crate) struct Call {
     pub(crate) request: Request,
+    pub(crate) jar: Option<Rc<RefCell<Jar>>>,
+    pub(crate) said: Said,
+}
+
+/// What is to be said of a request.
+#[derive(Clone)]
+pub(crate) struct Said {
     /// The address as the script wrote it.
     pub(crate) text: String,
     pub(crate) name: Option<String>,
     pub(crate) tags: Vec<(String, String)>,
     pub(crate) base: Rc<Vec<(String, String)>>,
     pub(crate) expected: Rc<Expected>,
-    pub(crate) jar: Option<Rc<RefCell<Jar>>>,
 }
 
 /// A virtual user with its stack.
 pub struct Fiber {
     coroutine: Option<Coroutine<Input, Op, (), DefaultStack>>,
     waited: bool,
+    /// How often its stack is yet to be made smaller.
+    spares: u8,
+    /// The lowest address of its stack.
+    limit: usize,
     /// What it knows.
     pub vu: Rc<Vu>,
 }
@@ -108,7 +125,8 @@ impl Fiber {
     /// Fails when the system has no more address space or mappings.
     pub fn new(vu: Rc<Vu>, group: Rc<Group>, entry: Arc<str>) -> std::io::Result<Self> {
         let stack = DefaultStack::new(STACK)?;
-        let floor = stack.limit().get() + NATIVE_STACK;
+        let limit = stack.limit().get();
+        let floor = limit + NATIVE_STACK;
         let inner = Rc::clone(&vu);
         let coroutine = Coroutine::with_stack(stack, move |yielder, _: Input| {
             inner.yielder.set(yielder);
@@ -118,6 +136,8 @@ impl Fiber {
         Ok(Self {
             coroutine: Some(coroutine),
             waited: false,
+            spares: SPARES,
+            limit,
             vu,
         })
     }
@@ -125,6 +145,16 @@ impl Fiber {
     /// Loads the script.
     pub async fn load(&mut self) -> Outcome {
         self.pump(Input::Start).await
+    }
+
+    /// Gives the memory back that the stack took below the place where it waits.
+    fn give_back(&self) {
+        if self.coroutine.as_ref().is_some_and(|it| !it.done()) {
+            let end = self.vu.depth.get().saturating_sub(WAITING);
+            // SAFETY: it is this stack below the place where it waits, so that nothing in it is read again
+            // before it is written.
+            unsafe { memory::forget(self.limit, end) };
+        }
     }
 
     /// Runs a function of the script.
@@ -151,6 +181,10 @@ impl Fiber {
                     return Outcome::LoadFailed("the virtual user has ended".to_owned());
                 }
             };
+            if self.spares > 0 {
+                self.spares -= 1;
+                self.give_back();
+            }
             let op = match op {
                 Op::Ready(outcome) => return outcome,
                 other => other,
@@ -159,7 +193,8 @@ impl Fiber {
             let work = async {
                 match op {
                     Op::Ready(_) => Input::Done,
-                    Op::Call(call) => Input::Response(Box::new(perform(&vu, *call).await)),
+                    // In memory that is free again while nothing is asked for.
+                    Op::Call(call) => Input::Response(Box::pin(perform(&vu, call)).await),
                     Op::Batch(calls) => Input::Responses(batch(&vu, calls).await),
                     Op::Sleep(duration) => {
                         tokio::time::sleep(duration).await;
@@ -218,49 +253,41 @@ async fn event(vu: &Vu) {
 }
 
 /// Makes a request and adds its samples.
-pub(crate) async fn perform(vu: &Vu, call: Call) -> Response {
+pub(crate) async fn perform(vu: &Vu, mut call: Box<Call>) -> Box<Response> {
     let client = vu.client.borrow().clone();
     let Some(client) = client else {
-        return Response {
+        return Box::new(Response {
             error: "no requests can be made here".to_owned(),
             error_code: 1000,
             ..Response::default()
-        };
+        });
     };
     let rps = vu.defaults.borrow().rps;
     if let Some(rps) = rps {
         vu.shared.wait_for_slot(rps).await;
     }
-    let Call {
-        request,
-        text,
-        name,
-        tags,
-        base,
-        expected,
-        jar,
-    } = call;
+    let Call { request, jar, said } = &mut *call;
     let first = request.shown();
     let told = |response: &Response| {
         let led = masked(&response.url);
         let url = if response.url == first {
-            &text
+            &said.text
         } else {
             led.as_ref()
         };
-        let url = name.as_deref().unwrap_or(url);
-        samples(vu, response, url, &tags, &base, &expected);
+        let url = said.name.as_deref().unwrap_or(url);
+        samples(vu, response, url, said);
     };
-    client.fetch(request, jar, &told).await
+    client.fetch(request, jar.as_deref(), &told).await
 }
 
-async fn batch(vu: &Vu, calls: Vec<Call>) -> Vec<Response> {
+async fn batch(vu: &Vu, calls: Vec<Box<Call>>) -> Vec<Box<Response>> {
     let (limit, per_host) = {
         let defaults = vu.defaults.borrow();
         (defaults.batch.max(1), defaults.batch_per_host)
     };
-    let mut waiting: Vec<Option<Call>> = calls.into_iter().map(Some).collect();
-    let mut done: Vec<Option<Response>> = waiting.iter().map(|_| None).collect();
+    let mut waiting: Vec<Option<Box<Call>>> = calls.into_iter().map(Some).collect();
+    let mut done: Vec<Option<Box<Response>>> = waiting.iter().map(|_| None).collect();
     let mut busy: Vec<(String, usize)> = Vec::new();
     let mut running = FuturesUnordered::new();
     loop {
@@ -300,14 +327,13 @@ async fn batch(vu: &Vu, calls: Vec<Call>) -> Vec<Response> {
 }
 
 /// Adds the samples of one request.
-fn samples(
-    vu: &Vu,
-    response: &Response,
-    url: &str,
-    tags: &[(String, String)],
-    base: &[(String, String)],
-    expected: &Expected,
-) {
+fn samples(vu: &Vu, response: &Response, url: &str, said: &Said) {
+    let Said {
+        tags,
+        base,
+        expected,
+        ..
+    } = said;
     let collector = vu.collector.borrow();
     let Some(collector) = collector.as_ref() else {
         return;

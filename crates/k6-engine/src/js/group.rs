@@ -16,6 +16,7 @@ use rquickjs::{Context, Runtime, context::intrinsic, qjs};
 use super::{
     Shared, Vu,
     anatomy::{Anatomy, Away, Jobs, anatomy, depth},
+    heap::Heap,
     lazy::Classes,
     modules::{Finder, Source},
     vm::note_broken,
@@ -33,8 +34,6 @@ type Intrinsics = (
     intrinsic::Eval,
     intrinsic::RegExpCompiler,
     intrinsic::RegExp,
-    intrinsic::Json,
-    intrinsic::Proxy,
     intrinsic::Promise,
 );
 
@@ -63,7 +62,7 @@ impl Group {
         } else {
             None
         };
-        let runtime = Runtime::new()
+        let runtime = Runtime::new_with_alloc(Heap::new())
             .map_err(|err| std::io::Error::new(std::io::ErrorKind::OutOfMemory, err))?;
         runtime.set_memory_limit(shared.memory_limit);
         // Loading leaves little behind: looking for cycles at every doubling would cost more than it.
@@ -72,7 +71,7 @@ impl Group {
         } else {
             4 * SEAT
         });
-        runtime.set_loader(Finder, Source(Arc::clone(shared)));
+        runtime.set_loader(Finder(Arc::clone(shared)), Source(Arc::clone(shared)));
         let running: Rc<RefCell<Option<Rc<Vu>>>> = Rc::default();
         let watched = Rc::clone(&running);
         runtime.set_interrupt_handler(Some(Box::new(move || {

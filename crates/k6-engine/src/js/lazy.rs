@@ -183,6 +183,8 @@ unsafe extern "C" fn ask_natives(
 fn global(ctx: &Ctx<'_>, name: &str) -> Result<bool> {
     let add: unsafe extern "C" fn(*mut qjs::JSContext) -> c_int = match name {
         "Date" => qjs::JS_AddIntrinsicDate,
+        "JSON" => qjs::JS_AddIntrinsicJSON,
+        "Proxy" => qjs::JS_AddIntrinsicProxy,
         "Map" | "Set" | "WeakMap" | "WeakSet" => qjs::JS_AddIntrinsicMapSet,
         "performance" => qjs::JS_AddPerformance,
         "ArrayBuffer" | "SharedArrayBuffer" | "DataView" | "Atomics" | "Int8Array"

@@ -13,16 +13,15 @@ use rquickjs::{
 };
 
 mod foreign;
+mod lean;
 mod remote;
 
 pub use remote::Remote;
 
-use super::typescript;
+use super::{native::APIS, typescript};
 
-/// The modules that are built in.
-const BUILTIN: [(&str, &str); 14] = [
-    ("k6", include_str!("prelude/k6.js")),
-    ("k6/http", include_str!("prelude/http.js")),
+/// The modules that are built in, but for those of [`lean`].
+const BUILTIN: [(&str, &str); 12] = [
     ("k6/html", include_str!("prelude/html.js")),
     ("k6/metrics", include_str!("prelude/metrics.js")),
     ("k6/data", include_str!("prelude/data.js")),
@@ -65,6 +64,8 @@ pub struct Unsupported {
 #[derive(Debug, Default)]
 pub struct Modules {
     compiled: Mutex<HashMap<String, Arc<Vec<u8>>>>,
+    /// The built-in modules that a script wants in another form, by the script's name.
+    lean: Mutex<HashMap<String, Vec<String>>>,
     /// Those of the network, by their address.
     fetched: HashMap<String, String>,
 }
@@ -177,9 +178,8 @@ impl Modules {
             // SAFETY: the bytes were written by this process, from a module that the same engine compiled.
             return unsafe { Module::load(ctx.clone(), &bytes) };
         }
-        let mut builtin = BUILTIN.iter().chain(&HIDDEN);
-        let source = match builtin.find(|it| it.0 == name) {
-            Some((_, source)) => (*source).to_owned(),
+        let source = match builtin(name) {
+            Some(source) => source,
             None => {
                 let source = self.source(name).map_err(|err| {
                     Exception::throw_message(
@@ -191,7 +191,11 @@ impl Modules {
                     let text = format!("{name}:{}: {}", err.line, err.what);
                     Exception::throw_syntax(ctx, &text)
                 })?;
-                adapt(name, source)
+                let source = adapt(name, source);
+                let mut lean = self.lean.lock().unwrap_or_else(PoisonError::into_inner);
+                lean.insert(name.to_owned(), lean::wanted(&source));
+                drop(lean);
+                source
             }
         };
         let module = Module::declare(ctx.clone(), name, source)?;
@@ -205,8 +209,20 @@ impl Modules {
     }
 }
 
+/// Returns the source of a module that is built in.
+fn builtin(name: &str) -> Option<String> {
+    let mut all = BUILTIN.iter().chain(&HIDDEN);
+    let own = all.find(|it| it.0 == name).map(|it| it.1.to_owned());
+    own.or_else(|| lean::source(name))
+}
+
 fn is_builtin(specifier: &str) -> bool {
-    BUILTIN.iter().any(|it| it.0 == specifier)
+    let apis = APIS.iter().map(|it| it.module);
+    BUILTIN
+        .iter()
+        .map(|it| it.0)
+        .chain(apis)
+        .any(|it| it == specifier)
 }
 
 fn is_local(specifier: &str) -> bool {
@@ -307,7 +323,7 @@ pub(crate) fn normal(path: &Path) -> PathBuf {
 }
 
 /// Finds modules for the engine.
-pub(crate) struct Finder;
+pub(crate) struct Finder(pub(crate) Arc<super::Shared>);
 
 impl Resolver for Finder {
     fn resolve<'js>(
@@ -317,7 +333,13 @@ impl Resolver for Finder {
         name: &str,
         _: Option<ImportAttributes<'js>>,
     ) -> JsResult<String> {
-        if is_builtin(name) || is_remote(name) {
+        if is_builtin(name) {
+            let lean = &self.0.modules.lean;
+            let lean = lean.lock().unwrap_or_else(PoisonError::into_inner);
+            let wanted = lean.get(base).and_then(|it| lean::of(it, name));
+            return Ok(wanted.unwrap_or(name).to_owned());
+        }
+        if is_remote(name) {
             return Ok(name.to_owned());
         }
         if is_remote(base) {

@@ -6,6 +6,7 @@ use rquickjs::{ArrayBuffer, Ctx, Error, Exception, Object, Result, Value, object
 
 use super::{Vu, lazy, lazy::Classes};
 
+mod api;
 mod binary;
 mod checks;
 mod execution;
@@ -21,6 +22,7 @@ mod sockets;
 mod table;
 mod websockets;
 
+pub(crate) use api::{ALL as APIS, Api};
 pub(crate) use binary::{hex_text, md5_of};
 pub(crate) use checks::enter;
 pub(crate) use response::make as response;
@@ -62,7 +64,7 @@ pub(super) fn install(ctx: &Ctx<'_>, vu: &Rc<Vu>, classes: Classes) -> Result<()
 pub(super) fn make<'js>(ctx: &Ctx<'js>, object: &Object<'js>, name: &str) -> Result<bool> {
     match name {
         // What few scripts use of `k6/http` is evaluated when they do.
-        "http" => lazy::evaluate(ctx, "<http>").map(|()| true),
+        "rest" => lazy::evaluate(ctx, "<http>").map(|()| true),
         "html" => lazy::evaluate(ctx, "<html>").map(|()| true),
         "elements" => lazy::evaluate(ctx, "<elements>").map(|()| true),
         // Defined, not set: to set asks what there is first, and that is this.
@@ -70,7 +72,10 @@ pub(super) fn make<'js>(ctx: &Ctx<'js>, object: &Object<'js>, name: &str) -> Res
             let callbacks = Property::from(Object::new(ctx.clone())?);
             object.prop(name, callbacks).map(|()| true)
         }
-        _ => Ok(table::put(ctx, object, name)),
+        _ => match api::make(ctx, name) {
+            Some(made) => object.prop(name, Property::from(made?)).map(|()| true),
+            None => Ok(table::put(ctx, object, name)),
+        },
     }
 }
 
@@ -82,7 +87,9 @@ pub(super) fn environment(ctx: &Ctx<'_>) -> Result<()> {
     let env = Object::new(ctx.clone())?;
     let scenario = vu.scenario_env.borrow();
     for (name, value) in vu.shared.env.iter().chain(scenario.iter().flatten()) {
-        env.set(name.as_str(), value.as_str())?;
+        // A name of the runtime: those who share it share its text, and each has the same variables.
+        let value = rquickjs::Atom::from_str(ctx.clone(), value)?;
+        env.set(name.as_str(), value.to_js_string()?)?;
     }
     ctx.globals()
         .prop("__ENV", Property::from(env).configurable().writable())

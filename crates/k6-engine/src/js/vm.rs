@@ -299,7 +299,7 @@ fn turn<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>) -> rquickjs::Result<()> {
         Event::Answer(id, response) => {
             let callback: Function<'js> = shelf.get(id.to_string())?;
             shelf.remove(id.to_string())?;
-            let response = native::response(vu, ctx, *response)?;
+            let response = native::response(vu, ctx, response)?;
             callback.call::<_, ()>((response,))?;
         }
         Event::Socket(id, note) => native::deliver(vu, ctx, &shelf, id, *note)?,

@@ -13,6 +13,7 @@ use rquickjs::{Object, Persistent};
 use tokio::task::AbortHandle;
 
 use super::{
+    anatomy::depth,
     fiber::{Input, Op},
     group::Seat,
     native::{Note, Sockets},
@@ -63,6 +64,8 @@ pub struct Vu {
     pub(crate) collector: RefCell<Option<Arc<Collector>>>,
     pub(crate) client: RefCell<Option<Rc<http::Client>>>,
     pub(crate) yielder: Cell<*const Yielder<Input, Op>>,
+    /// Where its stack ended when it last waited.
+    pub(crate) depth: Cell<usize>,
     /// Its place in its runtime, while it has one.
     pub(crate) seat: RefCell<Option<Rc<Seat>>>,
     /// What its answers have in common.
@@ -130,6 +133,7 @@ impl Vu {
             collector: RefCell::new(collector),
             client: RefCell::new(client),
             yielder: Cell::new(std::ptr::null()),
+            depth: Cell::new(0),
             seat: RefCell::default(),
             prototype: RefCell::default(),
             scenario_env: RefCell::default(),
@@ -286,6 +290,7 @@ impl Vu {
         let Some(seat) = seat.filter(|it| !yielder.is_null() && it.is_running(self)) else {
             return Input::Cancel;
         };
+        self.depth.set(depth());
         let away = seat.leave();
         // SAFETY: the pointer is set at the start of the fiber's body to the yielder that lives as
         // long as this body, and reset at its end; native functions run only within it, on its stack.

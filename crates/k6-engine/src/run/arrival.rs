@@ -80,7 +80,7 @@ pub(super) async fn run(
             if let Some(id) = idle.pop() {
                 if let Some(handle) = handles.get(&id) {
                     busy += 1;
-                    let _ = handle.tasks.send(Assignment {
+                    let _ = handle.tasks.unbounded_send(Assignment {
                         scenario: Arc::clone(run),
                         control: Arc::clone(&control),
                         source: Source::Once(began + at),

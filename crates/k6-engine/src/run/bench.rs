@@ -35,7 +35,7 @@ pub(super) async fn fill(bench: &SharedBench, count: u64) -> Result<(), String> 
 
 /// Makes a virtual user.
 pub(super) async fn recruit(bench: &SharedBench) -> Result<Handle, String> {
-    let (tasks, receiver) = mpsc::unbounded_channel();
+    let (tasks, receiver) = futures_channel::mpsc::unbounded();
     let (loaded, wait) = oneshot::channel();
     let id = {
         let mut bench = bench.borrow_mut();

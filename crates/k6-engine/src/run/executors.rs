@@ -84,7 +84,7 @@ async fn closed(
     control.end(run.plan.duration(), run.plan.graceful_stop);
     let (done, mut ended) = mpsc::unbounded_channel();
     for handle in &handles {
-        let _ = handle.tasks.send(Assignment {
+        let _ = handle.tasks.unbounded_send(Assignment {
             scenario: Arc::clone(run),
             control: Arc::clone(&control),
             source: source.clone(),
@@ -118,7 +118,7 @@ async fn ramp(
         slot.0.end(length, run.plan.graceful_stop);
         if !slot.1 {
             slot.1 = true;
-            let _ = handle.tasks.send(Assignment {
+            let _ = handle.tasks.unbounded_send(Assignment {
                 scenario: Arc::clone(run),
                 control: Arc::clone(&slot.0),
                 source: Source::Loop,

@@ -11,6 +11,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+// That of tokio keeps room for 32 messages, and one is never there.
+use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender};
+use futures_util::StreamExt as _;
 use tokio::{
     sync::{mpsc, oneshot},
     task::LocalSet,
@@ -51,13 +54,13 @@ pub(super) struct Assignment {
 /// A virtual user seen from the coordinator.
 pub(super) struct Handle {
     pub(super) id: u64,
-    pub(super) tasks: mpsc::UnboundedSender<Assignment>,
+    pub(super) tasks: UnboundedSender<Assignment>,
 }
 
 /// What makes a virtual user.
 pub(super) struct Seed {
     pub(super) id: u64,
-    pub(super) tasks: mpsc::UnboundedReceiver<Assignment>,
+    pub(super) tasks: UnboundedReceiver<Assignment>,
     pub(super) loaded: oneshot::Sender<Result<(), String>>,
 }
 
@@ -181,7 +184,7 @@ async fn live(context: Context, mut seed: Seed, group: io::Result<Rc<Group>>, cr
         return;
     }
     crew.borrow_mut().push(Rc::clone(&vu));
-    while let Some(assignment) = seed.tasks.recv().await {
+    while let Some(assignment) = seed.tasks.next().await {
         let late = carry_out(&context, &mut fiber, &assignment).await;
         let _ = assignment.done.send((seed.id, late));
     }

@@ -142,17 +142,17 @@ impl Remote {
         let url = Url::parse(address).map_err(|err| format!("`{address}` is no address: {err}"))?;
         let shared = http::Shared::new(&Options::default(), &self.user_agent, &self.network)?;
         let response = block_on(async move {
-            let request = Request {
+            let mut request = Request {
                 timeout: Duration::from_secs(30),
                 redirects: 10,
                 body_kind: BodyKind::Binary,
                 ..Request::get(url)
             };
             Client::new(Arc::new(shared))
-                .fetch(request, None, &|_| {})
+                .fetch(&mut request, None, &|_| {})
                 .await
         });
-        source_of(address, response.map_err(|err| err.to_string())?)
+        source_of(address, *response.map_err(|err| err.to_string())?)
     }
 }
 

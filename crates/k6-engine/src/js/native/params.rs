@@ -67,7 +67,7 @@ pub(super) fn read_params<'js>(
                 };
             }
             "responseCallback" => match expected(&value)? {
-                Some(expected) => call.expected = expected,
+                Some(expected) => call.said.expected = expected,
                 None => return told("unsupported responseCallback"),
             },
             "compression" => compression = Some(text(&value)?),
@@ -168,9 +168,9 @@ fn read_tags(tags: &Object<'_>, call: &mut Call) -> Read<()> {
             ));
         };
         if key == "name" {
-            call.name = Some(value);
+            call.said.name = Some(value);
         } else {
-            call.tags.push((key, value));
+            call.said.tags.push((key, value));
         }
     }
     Ok(())
@@ -208,7 +208,7 @@ pub(super) fn read_body<'js>(ctx: &Ctx<'js>, body: &Value<'js>, request: &mut Re
         "func(sobek.FunctionCall) sobek.Value"
     } else if body.is_object() {
         let hidden: Object<'js> = ctx.globals().get("__k6")?;
-        let encoder: Function<'js> = hidden.get::<_, Object<'js>>("http")?.get("encode")?;
+        let encoder: Function<'js> = hidden.get::<_, Object<'js>>("rest")?.get("encode")?;
         let pair: Array<'js> = encoder.call((body.clone(),))?;
         let content: Value<'js> = pair.get(0)?;
         request.body = bytes(&content).unwrap_or_default();

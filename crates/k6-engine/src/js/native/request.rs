@@ -13,7 +13,7 @@ use crate::{
     http::{Address, BodyKind, HttpError, Request, Response},
     js::{
         Level, Phase, Vu,
-        fiber::{Call, Input, Op, perform},
+        fiber::{Call, Input, Op, Said, perform},
         vu::Event,
     },
 };
@@ -102,12 +102,12 @@ fn method_at(arguments: &[Value<'_>], place: usize) -> Result<String> {
 }
 
 /// A request, or the answer where there can be none.
-type Prepared = std::result::Result<Call, Response>;
+type Prepared = std::result::Result<Box<Call>, Box<Response>>;
 
 fn send<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, prepared: Prepared) -> Result<Value<'js>> {
     let answer = match prepared {
-        Ok(call) => match vu.suspend(Op::Call(Box::new(call))) {
-            Input::Response(answer) => *answer,
+        Ok(call) => match vu.suspend(Op::Call(call)) {
+            Input::Response(answer) => answer,
             _ => return Err(interrupted(ctx)),
         },
         Err(answer) => answer,
@@ -157,7 +157,7 @@ fn any_async<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Resu
             Ok(call) => perform(&inner, call).await,
             Err(answer) => answer,
         };
-        inner.happened(Event::Answer(id, Box::new(answer)));
+        inner.happened(Event::Answer(id, answer));
     });
     Ok(undefined(ctx))
 }
@@ -192,7 +192,7 @@ fn batch<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<V
                 judge(vu, ctx, &answer)?;
                 let array = Array::new(ctx.clone())?;
                 for place in 0..calls.len() {
-                    array.set(place, response::make(vu, ctx, Response::default())?)?;
+                    array.set(place, response::make(vu, ctx, Box::default())?)?;
                 }
                 array.set(calls.len(), response::make(vu, ctx, answer)?)?;
                 for place in calls.len() + 1..list.len() {
@@ -218,11 +218,11 @@ fn refused(vu: &Vu, ctx: &Ctx<'_>, why: Refused) -> Result<Prepared> {
     match why {
         Refused::Thrown(err) => Err(err),
         Refused::Told(text, _) if vu.defaults.borrow().throw => Err(throw(ctx, &text)),
-        Refused::Told(error, error_code) => Ok(Err(Response {
+        Refused::Told(error, error_code) => Ok(Err(Box::new(Response {
             error,
             error_code,
             ..Response::default()
-        })),
+        }))),
     }
 }
 
@@ -281,35 +281,8 @@ fn asked<'js>(
     url: Option<&Value<'js>>,
     body: Option<&Value<'js>>,
     params: Option<&Value<'js>>,
-) -> Read<Call> {
-    let (address, name) = address_of(vu, url)?;
-    let defaults = vu.defaults.borrow().clone();
-    let basic = credentials(&address.url);
-    let mut call = Call {
-        text: if basic.is_some() {
-            address.masked()
-        } else {
-            address.shown.clone()
-        },
-        request: Request {
-            method: method.to_owned(),
-            redirects: defaults.max_redirects,
-            body_kind: if defaults.discard_bodies {
-                BodyKind::None
-            } else {
-                BodyKind::Text
-            },
-            basic,
-            fault: address.fault.clone(),
-            address: Some(Arc::clone(&address)),
-            ..Request::get(address.url.clone())
-        },
-        name,
-        tags: Vec::new(),
-        base: vu.tags.borrow().clone(),
-        expected: vu.expected.borrow().clone(),
-        jar: Some(vu.jar.borrow().clone()),
-    };
+) -> Read<Box<Call>> {
+    let (address, mut call) = begin(vu, method, url)?;
     let mut compression = None;
     if let Some(params) = params.and_then(Value::as_object) {
         compression = read_params(vu, params, &mut call)?;
@@ -326,7 +299,7 @@ fn asked<'js>(
         call.request.fault = Some(HttpError::new(1000, message));
     }
     if call.request.digest.is_some() {
-        call.text = address.anonymous();
+        call.said.text = address.anonymous();
         call.request.asked = Some(address.shown.clone());
         call.request.address = Some(Arc::new(Address {
             shown: address.anonymous(),
@@ -334,6 +307,44 @@ fn asked<'js>(
         }));
     }
     Ok(call)
+}
+
+/// Begins a request with its address. By itself, as each virtual user keeps as much memory for its
+/// stack as its deepest call takes.
+#[inline(never)]
+fn begin(vu: &Rc<Vu>, method: &str, url: Option<&Value<'_>>) -> Read<(Arc<Address>, Box<Call>)> {
+    let (address, name) = address_of(vu, url)?;
+    let defaults = vu.defaults.borrow().clone();
+    let basic = credentials(&address.url);
+    let text = if basic.is_some() {
+        address.masked()
+    } else {
+        address.shown.clone()
+    };
+    let call = Box::new(Call {
+        request: Request {
+            method: method.to_owned(),
+            redirects: defaults.max_redirects,
+            body_kind: if defaults.discard_bodies {
+                BodyKind::None
+            } else {
+                BodyKind::Text
+            },
+            basic,
+            fault: address.fault.clone(),
+            address: Some(Arc::clone(&address)),
+            ..Request::get(address.url.clone())
+        },
+        jar: Some(vu.jar.borrow().clone()),
+        said: Said {
+            text,
+            name,
+            tags: Vec::new(),
+            base: vu.tags.borrow().clone(),
+            expected: vu.expected.borrow().clone(),
+        },
+    });
+    Ok((address, call))
 }
 
 fn set_callback<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {

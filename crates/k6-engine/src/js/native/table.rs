@@ -13,40 +13,109 @@ use std::{
 
 use rquickjs::{Ctx, Error, Exception, Object, Result, Value, function::Args, qjs};
 
-use super::{Native, TABLES};
+use super::{Native, TABLES, response};
 use crate::js::Vu;
 
 /// All native functions, and their list in the form of QuickJS. Their place is their number.
 struct Known {
     natives: Vec<Native>,
     names: Vec<&'static str>,
-    list: Vec<qjs::JSCFunctionListEntry>,
-    methods: Vec<qjs::JSCFunctionListEntry>,
+    list: Entries,
+    answers: Entries,
 }
 
-// SAFETY: the list is never changed; the pointers in it lead to names that are never freed.
-unsafe impl Send for Known {}
-// SAFETY: as above.
-unsafe impl Sync for Known {}
+/// Properties in the form of QuickJS, which keeps pointers to them: they live as long as the program.
+pub(super) struct Entries(pub(super) Vec<qjs::JSCFunctionListEntry>);
 
-/// Returns a function of C as a property, in the form of QuickJS.
-fn entry(name: &str, function: Function, magic: i16) -> qjs::JSCFunctionListEntry {
+// SAFETY: the list is never changed; the pointers in it lead to names that are never freed.
+unsafe impl Send for Entries {}
+// SAFETY: as above.
+unsafe impl Sync for Entries {}
+
+impl Entries {
+    /// Gives `object` the properties. The functions among them are made when they are asked for.
+    pub(super) fn put(&'static self, ctx: &Ctx<'_>, object: &Object<'_>) {
+        let count = c_int::try_from(self.0.len()).unwrap_or(0);
+        // SAFETY: the context and the object are alive, and the list is never freed.
+        unsafe {
+            qjs::JS_SetPropertyFunctionList(
+                ctx.as_raw().as_ptr(),
+                object.as_value().as_raw(),
+                self.0.as_ptr(),
+                count,
+            );
+        }
+    }
+}
+
+/// Returns a property that scripts see, in the form of QuickJS.
+pub(super) fn entry(
+    name: &str,
+    kind: u32,
+    magic: i16,
+    what: qjs::JSCFunctionListEntry__bindgen_ty_1,
+) -> qjs::JSCFunctionListEntry {
     let name = CString::new(name).unwrap_or_default();
     qjs::JSCFunctionListEntry {
         name: name.into_raw(),
-        prop_flags: (qjs::JS_PROP_WRITABLE | qjs::JS_PROP_CONFIGURABLE) as u8,
-        def_type: qjs::JS_DEF_CFUNC as u8,
+        prop_flags: (qjs::JS_PROP_WRITABLE | qjs::JS_PROP_CONFIGURABLE | qjs::JS_PROP_ENUMERABLE)
+            as u8,
+        def_type: kind as u8,
         magic,
-        u: qjs::JSCFunctionListEntry__bindgen_ty_1 {
-            func: qjs::JSCFunctionListEntry__bindgen_ty_1__bindgen_ty_1 {
-                length: 0,
-                cproto: qjs::JSCFunctionEnum_JS_CFUNC_generic_magic as u8,
-                cfunc: qjs::JSCFunctionType {
-                    generic_magic: Some(function),
-                },
+        u: what,
+    }
+}
+
+fn function(name: &str, function: Function, magic: i16) -> qjs::JSCFunctionListEntry {
+    // What begins with a capital letter is called with `new`.
+    let is_class = name.starts_with(char::is_uppercase);
+    let kind = if is_class {
+        qjs::JSCFunctionEnum_JS_CFUNC_constructor_or_func_magic
+    } else {
+        qjs::JSCFunctionEnum_JS_CFUNC_generic_magic
+    };
+    let what = qjs::JSCFunctionListEntry__bindgen_ty_1 {
+        func: qjs::JSCFunctionListEntry__bindgen_ty_1__bindgen_ty_1 {
+            length: 0,
+            cproto: kind as u8,
+            cfunc: qjs::JSCFunctionType {
+                generic_magic: Some(function),
             },
         },
-    }
+    };
+    entry(name, qjs::JS_DEF_CFUNC, magic, what)
+}
+
+/// Returns a part of an answer as a property.
+fn part(name: &str, magic: i16) -> qjs::JSCFunctionListEntry {
+    let none = qjs::JSCFunctionType { getter: None };
+    let what = qjs::JSCFunctionListEntry__bindgen_ty_1 {
+        getset: qjs::JSCFunctionListEntry__bindgen_ty_1__bindgen_ty_2 {
+            get: qjs::JSCFunctionType {
+                getter_magic: Some(get_part),
+            },
+            set: none,
+        },
+    };
+    let mut entry = entry(name, qjs::JS_DEF_CGETSET_MAGIC, magic, what);
+    entry.prop_flags &= !(qjs::JS_PROP_WRITABLE as u8);
+    entry
+}
+
+/// Returns the native function `name` as a property.
+pub(super) fn native(name: &str) -> Option<qjs::JSCFunctionListEntry> {
+    let place = TABLES
+        .iter()
+        .copied()
+        .flatten()
+        .position(|it| it.0 == name)?;
+    Some(function(name, call, i16::try_from(place).ok()?))
+}
+
+/// Returns as a property what is written in JavaScript under the same name.
+pub(super) fn passed(name: &str) -> Option<qjs::JSCFunctionListEntry> {
+    let place = PASSED.iter().position(|it| *it == name)?;
+    Some(function(name, pass, i16::try_from(place).ok()?))
 }
 
 type Function = unsafe extern "C" fn(
@@ -57,21 +126,40 @@ type Function = unsafe extern "C" fn(
     c_int,
 ) -> qjs::JSValue;
 
-/// Methods of answers. They are written in JavaScript, in what is evaluated when one is called.
+/// Methods of answers.
 const METHODS: [&str; 5] = ["json", "toJSON", "html", "submitForm", "clickLink"];
+
+/// What is written in JavaScript, and evaluated when one of them is called.
+const PASSED: [&str; 12] = [
+    METHODS[0],
+    METHODS[1],
+    METHODS[2],
+    METHODS[3],
+    METHODS[4],
+    "batch",
+    "asyncRequest",
+    "url",
+    "file",
+    "expectedStatuses",
+    "cookieJar",
+    "CookieJar",
+];
 
 fn known() -> &'static Known {
     static KNOWN: OnceLock<Known> = OnceLock::new();
     KNOWN.get_or_init(|| {
         let all = TABLES.iter().copied().flatten();
-        let list = (0..).zip(all.clone());
-        let list = list.map(|(place, (name, _))| entry(name, call, place));
-        let methods = (0..).zip(METHODS);
+        let hidden = |mut it: qjs::JSCFunctionListEntry| {
+            it.prop_flags &= !(qjs::JS_PROP_ENUMERABLE as u8);
+            it
+        };
+        let list = all.clone().filter_map(|it| native(it.0));
+        let methods = METHODS.iter().filter_map(|it| passed(it)).map(hidden);
+        let parts = (0..).zip(response::PARTS);
+        let parts = parts.map(|(place, (name, _))| part(name, place));
         Known {
-            list: list.collect(),
-            methods: methods
-                .map(|(place, name)| entry(name, method, place))
-                .collect(),
+            list: Entries(list.map(hidden).collect()),
+            answers: Entries(parts.chain(methods).collect()),
             names: all.clone().map(|it| it.0).collect(),
             natives: all.map(|it| it.1).collect(),
         }
@@ -93,25 +181,15 @@ pub(super) fn put(ctx: &Ctx<'_>, object: &Object<'_>, name: &str) -> bool {
     };
     // SAFETY: the context and the object are alive; the list is never freed, and has this place.
     let made = unsafe {
-        let entry = known.list.as_ptr().add(place);
+        let entry = known.list.0.as_ptr().add(place);
         qjs::JS_SetPropertyFunctionList(ctx.as_raw().as_ptr(), object.as_value().as_raw(), entry, 1)
     };
     made >= 0
 }
 
-/// Gives the prototype of answers its methods.
-pub(super) fn put_methods(ctx: &Ctx<'_>, prototype: &Object<'_>) {
-    let methods = &known().methods;
-    let count = c_int::try_from(methods.len()).unwrap_or(0);
-    // SAFETY: the context and the object are alive, and the list is never freed.
-    unsafe {
-        qjs::JS_SetPropertyFunctionList(
-            ctx.as_raw().as_ptr(),
-            prototype.as_value().as_raw(),
-            methods.as_ptr(),
-            count,
-        );
-    }
+/// Gives the prototype of answers its parts and methods.
+pub(super) fn put_answers(ctx: &Ctx<'_>, prototype: &Object<'_>) {
+    known().answers.put(ctx, prototype);
 }
 
 /// Makes native functions fail from now on, as their virtual user ends.
@@ -148,7 +226,20 @@ unsafe extern "C" fn call(
     }
 }
 
-unsafe extern "C" fn method(
+unsafe extern "C" fn get_part(
+    context: *mut qjs::JSContext,
+    this: qjs::JSValue,
+    magic: c_int,
+) -> qjs::JSValue {
+    // SAFETY: as above.
+    unsafe {
+        guarded(context, this, 0, std::ptr::null_mut(), |ctx, this, _| {
+            response::part(ctx, &this, magic as usize)
+        })
+    }
+}
+
+unsafe extern "C" fn pass(
     context: *mut qjs::JSContext,
     this: qjs::JSValue,
     count: c_int,
@@ -159,9 +250,9 @@ unsafe extern "C" fn method(
     unsafe {
         guarded(context, this, count, arguments, |ctx, this, given| {
             let hidden: Object<'_> = ctx.globals().get("__k6")?;
-            let name = METHODS.get(magic as usize).copied().unwrap_or_default();
+            let name = PASSED.get(magic as usize).copied().unwrap_or_default();
             let function: rquickjs::Function<'_> =
-                hidden.get::<_, Object<'_>>("http")?.get(name)?;
+                hidden.get::<_, Object<'_>>("rest")?.get(name)?;
             let mut passed = Args::new(ctx.clone(), given.len());
             passed.this(this)?;
             passed.push_args(given.iter().cloned())?;

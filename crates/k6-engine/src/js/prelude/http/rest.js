@@ -193,4 +193,4 @@ function cookieJar() {
   return shared;
 }
 
-Object.defineProperty(n, 'http', { value: { encode, json, toJSON, html, submitForm, clickLink, CookieJar, asyncRequest, batch, url, file, expectedStatuses, cookieJar } });
+Object.defineProperty(n, 'rest', { value: { encode, json, toJSON, html, submitForm, clickLink, CookieJar: () => new CookieJar(), asyncRequest, batch, url, file, expectedStatuses, cookieJar } });
