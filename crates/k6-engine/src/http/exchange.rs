@@ -221,11 +221,10 @@ async fn read(
         }
     }
     let buffer = &mut reader.connection.buffer;
-    // Bytes beyond the answer: nobody asked for them.
+    // Bytes beyond the answer: nobody asked for them, but where they are no more HTTP.
     if !buffer.is_empty() {
         answer.keep_alive = false;
-    }
-    if buffer.capacity() > KEPT {
+    } else if buffer.capacity() > KEPT {
         *buffer = Vec::new();
     }
     Ok(())
