@@ -26,12 +26,18 @@ pub(super) struct Traffic {
 /// A connection of the system.
 pub(crate) struct Tcp {
     inner: TcpStream,
+    /// Who is at its other end: asked once, not for each request.
+    peer: Option<std::net::SocketAddr>,
     traffic: Traffic,
 }
 
 impl Tcp {
     pub(super) fn new(inner: TcpStream, traffic: Traffic) -> Self {
-        Self { inner, traffic }
+        Self {
+            peer: inner.peer_addr().ok(),
+            inner,
+            traffic,
+        }
     }
 }
 
@@ -90,7 +96,7 @@ impl Stream {
                 return Peer::default();
             };
             return Peer {
-                address: tcp.inner.peer_addr().ok(),
+                address: tcp.peer,
                 ..Peer::default()
             };
         };
@@ -107,7 +113,7 @@ impl Stream {
                 .map(|it| it.replacen("TLS13_", "TLS_", 1))
         });
         Peer {
-            address: tcp.inner.peer_addr().ok(),
+            address: tcp.peer,
             version,
             cipher: name.unwrap_or_default(),
         }
