@@ -3,7 +3,6 @@
 mod anatomy;
 mod fiber;
 mod group;
-mod heap;
 mod lazy;
 mod memory;
 pub(crate) mod modules;

@@ -16,7 +16,6 @@ use rquickjs::{Context, Runtime, context::intrinsic, qjs};
 use super::{
     Shared, Vu,
     anatomy::{Anatomy, Away, Jobs, anatomy, depth},
-    heap::Heap,
     lazy::Classes,
     modules::{Finder, Source},
     vm::note_broken,
@@ -62,7 +61,7 @@ impl Group {
         } else {
             None
         };
-        let runtime = Runtime::new_with_alloc(Heap::new())
+        let runtime = Runtime::new()
             .map_err(|err| std::io::Error::new(std::io::ErrorKind::OutOfMemory, err))?;
         runtime.set_memory_limit(shared.memory_limit);
         // Loading leaves little behind: looking for cycles at every doubling would cost more than it.

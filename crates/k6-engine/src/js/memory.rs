@@ -20,18 +20,6 @@ pub(super) unsafe fn forget(start: usize, end: usize) {
     let _ = (start, end);
 }
 
-/// Asks for one huge page in the place of the small ones at `chunk`, with what is in them.
-pub(super) fn collapse(chunk: *mut u8, length: usize) {
-    #[cfg(target_os = "linux")]
-    // SAFETY: neither of the two changes what is in the memory, and the system checks where it is.
-    unsafe {
-        libc::madvise(chunk.cast(), length, libc::MADV_HUGEPAGE);
-        libc::madvise(chunk.cast(), length, libc::MADV_COLLAPSE);
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = (chunk, length);
-}
-
 /// Returns the length of a page, 1 where it is not known.
 #[cfg(target_os = "linux")]
 fn page() -> usize {

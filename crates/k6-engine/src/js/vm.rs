@@ -53,6 +53,8 @@ fn serve(vu: &Rc<Vu>, seat: &Seat, entry: &str) {
     native::forget(&ctx);
 }
 
+// Inlined, what it needs would stand on the stack of each virtual user as long as that lives.
+#[inline(never)]
 fn load<'js>(
     vu: &Rc<Vu>,
     ctx: &Ctx<'js>,

@@ -42,6 +42,9 @@ fn told<T>(text: impl Into<String>) -> Read<T> {
 }
 
 /// Reads the parameters of a request. Returns the compression that they ask for.
+///
+/// What it calls is not inlined: each virtual user keeps as much memory for its stack as its deepest
+/// call takes.
 pub(super) fn read_params<'js>(
     vu: &Rc<Vu>,
     params: &Object<'js>,
@@ -110,6 +113,7 @@ pub(super) fn read_params<'js>(
 }
 
 /// Reads how long a request may take. No time at all, and less than none, is up at once.
+#[inline(never)]
 fn timeout(value: &Value<'_>) -> Read<Duration> {
     let wrong = |what: &str| told(format!("invalid timeout value: {what}"));
     if let Some(millis) = value.as_number() {
@@ -134,6 +138,7 @@ fn timeout(value: &Value<'_>) -> Read<Duration> {
     }
 }
 
+#[inline(never)]
 fn read_headers(headers: &Object<'_>, request: &mut Request) -> Read<()> {
     for entry in headers.props::<String, Value<'_>>() {
         let (name, value) = entry?;
@@ -159,6 +164,7 @@ fn read_headers(headers: &Object<'_>, request: &mut Request) -> Read<()> {
     Ok(())
 }
 
+#[inline(never)]
 fn read_tags(tags: &Object<'_>, call: &mut Call) -> Read<()> {
     for entry in tags.props::<String, Value<'_>>() {
         let (key, value) = entry?;
@@ -261,6 +267,7 @@ pub(super) fn compress(vu: &Vu, request: &mut Request, algorithms: &str) -> Read
 }
 
 /// Returns which statuses a value of JavaScript expects, `None` where it is no such value.
+#[inline(never)]
 pub(super) fn expected<'js>(value: &Value<'js>) -> Result<Option<Rc<Expected>>> {
     if value.is_null() || value.is_undefined() {
         return Ok(Some(Rc::new(Expected::Unjudged)));

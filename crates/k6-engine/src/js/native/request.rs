@@ -282,7 +282,8 @@ fn asked<'js>(
     body: Option<&Value<'js>>,
     params: Option<&Value<'js>>,
 ) -> Read<Box<Call>> {
-    let (address, mut call) = begin(vu, method, url)?;
+    let (address, name) = address_of(vu, url)?;
+    let mut call = begin(vu, method, &address, name);
     let mut compression = None;
     if let Some(params) = params.and_then(Value::as_object) {
         compression = read_params(vu, params, &mut call)?;
@@ -309,11 +310,10 @@ fn asked<'js>(
     Ok(call)
 }
 
-/// Begins a request with its address. By itself, as each virtual user keeps as much memory for its
-/// stack as its deepest call takes.
+/// Begins a request to an address. By itself, as each virtual user keeps as much memory for its stack
+/// as its deepest call takes.
 #[inline(never)]
-fn begin(vu: &Rc<Vu>, method: &str, url: Option<&Value<'_>>) -> Read<(Arc<Address>, Box<Call>)> {
-    let (address, name) = address_of(vu, url)?;
+fn begin(vu: &Vu, method: &str, address: &Arc<Address>, name: Option<String>) -> Box<Call> {
     let defaults = vu.defaults.borrow().clone();
     let basic = credentials(&address.url);
     let text = if basic.is_some() {
@@ -321,7 +321,7 @@ fn begin(vu: &Rc<Vu>, method: &str, url: Option<&Value<'_>>) -> Read<(Arc<Addres
     } else {
         address.shown.clone()
     };
-    let call = Box::new(Call {
+    Box::new(Call {
         request: Request {
             method: method.to_owned(),
             redirects: defaults.max_redirects,
@@ -332,7 +332,7 @@ fn begin(vu: &Rc<Vu>, method: &str, url: Option<&Value<'_>>) -> Read<(Arc<Addres
             },
             basic,
             fault: address.fault.clone(),
-            address: Some(Arc::clone(&address)),
+            address: Some(Arc::clone(address)),
             ..Request::get(address.url.clone())
         },
         jar: Some(vu.jar.borrow().clone()),
@@ -343,8 +343,7 @@ fn begin(vu: &Rc<Vu>, method: &str, url: Option<&Value<'_>>) -> Read<(Arc<Addres
             base: vu.tags.borrow().clone(),
             expected: vu.expected.borrow().clone(),
         },
-    });
-    Ok((address, call))
+    })
 }
 
 fn set_callback<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {

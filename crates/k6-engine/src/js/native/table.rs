@@ -279,32 +279,59 @@ unsafe fn guarded(
         };
         // SAFETY: QuickJS calls with a context that is alive during the call.
         let ctx = unsafe { Ctx::from_raw(context) };
-        // SAFETY: the value is alive, and gets a reference of its own.
-        let own = |value| unsafe {
-            Value::from_raw(ctx.clone(), qjs::JS_DupValue(context.as_ptr(), value))
-        };
-        // SAFETY: QuickJS says how many arguments there are.
-        let given = (0..count as usize).map(|place| own(unsafe { *arguments.add(place) }));
-        let given: Vec<Value<'_>> = given.collect();
-        match work(&ctx, own(this), &given) {
+        // SAFETY: what QuickJS calls with is alive during the call.
+        let (this, given) = unsafe { (owned(&ctx, this), all_owned(&ctx, count, arguments)) };
+        match work(&ctx, this, &given) {
             // SAFETY: the caller gets a reference of its own.
             Ok(value) => unsafe { qjs::JS_DupValue(context.as_ptr(), value.as_raw()) },
             Err(Error::Exception) => qjs::JS_EXCEPTION,
-            Err(err) => {
-                let _ = Exception::throw_type(&ctx, &err.to_string());
-                qjs::JS_EXCEPTION
-            }
+            Err(err) => thrown(&ctx, &err),
         }
     });
     // A panic must not unwind through the frames of QuickJS.
-    catch_unwind(work).unwrap_or_else(|_| {
-        if let Some(context) = NonNull::new(context) {
-            // SAFETY: as above.
-            let ctx = unsafe { Ctx::from_raw(context) };
-            let _ = Exception::throw_internal(&ctx, "a native function failed");
-        }
-        qjs::JS_EXCEPTION
-    })
+    catch_unwind(work).unwrap_or_else(|_| panicked(context))
+}
+
+/// Returns a value of QuickJS with a reference of its own.
+///
+/// # Safety
+///
+/// The value must be alive.
+unsafe fn owned<'js>(ctx: &Ctx<'js>, value: qjs::JSValue) -> Value<'js> {
+    // SAFETY: as promised.
+    unsafe { Value::from_raw(ctx.clone(), qjs::JS_DupValue(ctx.as_raw().as_ptr(), value)) }
+}
+
+// By themselves, as the frames of native functions stand under all that they call, on a stack of
+// which each virtual user has its own.
+#[inline(never)]
+unsafe fn all_owned<'js>(
+    ctx: &Ctx<'js>,
+    count: c_int,
+    arguments: *mut qjs::JSValue,
+) -> Vec<Value<'js>> {
+    let places = 0..usize::try_from(count).unwrap_or(0);
+    // SAFETY: QuickJS says how many arguments there are.
+    let all = places.map(|place| unsafe { owned(ctx, *arguments.add(place)) });
+    all.collect()
+}
+
+#[cold]
+#[inline(never)]
+fn thrown(ctx: &Ctx<'_>, err: &Error) -> qjs::JSValue {
+    let _ = Exception::throw_type(ctx, &err.to_string());
+    qjs::JS_EXCEPTION
+}
+
+#[cold]
+#[inline(never)]
+fn panicked(context: *mut qjs::JSContext) -> qjs::JSValue {
+    if let Some(context) = NonNull::new(context) {
+        // SAFETY: QuickJS calls with a context that is alive during the call.
+        let ctx = unsafe { Ctx::from_raw(context) };
+        let _ = Exception::throw_internal(&ctx, "a native function failed");
+    }
+    qjs::JS_EXCEPTION
 }
 
 fn answer<'js>(ctx: &Ctx<'js>, given: &[Value<'js>], place: usize) -> Result<Value<'js>> {
