@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds a release's archive twice, from two clones in two folders, and compares the digests of the programs and of the
-# archives; of k6-run, and so of the archive, they differ (docs/decisions.md). Without a name all six programs: half an hour on two cores.
+# archives. Without a name all six programs: half an hour on two cores.
 #
 #   scripts/reproducible.sh                    10 when a digest differs
 #   scripts/reproducible.sh trivy-gate tag-bump
