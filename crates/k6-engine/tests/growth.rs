@@ -3,53 +3,18 @@
 //! These tests look at the memory of their process, so they have one of their own, one after another.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    sync::{Mutex, PoisonError},
-};
+use std::sync::{Mutex, PoisonError};
 
-use autoscaleops_k6_engine::{
-    http::Network,
-    js::Modules,
-    run::{Finished, Settings, Source, Test},
-};
-use serde_json::Value;
+use autoscaleops_k6_engine::run::Finished;
+use common::resident;
+
+#[path = "common/run.rs"]
+mod common;
 
 static ALONE: Mutex<()> = Mutex::new(());
 
 fn run(script: &str) -> Finished {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("script.js");
-    fs::write(&path, script).unwrap();
-    let source = Source {
-        path,
-        env: BTreeMap::new(),
-        console: Box::new(|_, _| {}),
-        memory_limit: 64 << 20,
-        modules: Modules::default(),
-        stop: || false,
-    };
-    let test = Test::load(source).unwrap();
-    let settings = Settings {
-        options: test.options.clone(),
-        options_json: Value::Null,
-        user_agent: "test".to_owned(),
-        network: Network::default(),
-        workers: 1,
-        lines: None,
-        stop: &|| false,
-        progress: &mut |_, _, _| {},
-    };
-    test.run(settings, &|_| "{}".to_owned()).unwrap()
-}
-
-/// Returns the memory of this process in KiB, 0 where the system does not tell.
-fn resident() -> usize {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|it| it.starts_with("VmRSS:"));
-    let number = line.and_then(|it| it.split_whitespace().nth(1));
-    number.and_then(|it| it.parse().ok()).unwrap_or(0)
+    common::run(script, 64 << 20).0
 }
 
 /// Makes and ends `users` virtual users in each of `rounds` runs, and returns how much memory the

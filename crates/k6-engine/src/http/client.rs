@@ -355,12 +355,14 @@ fn refer(request: &mut Request, next: &Url) {
     if request.url.scheme() == "https" && next.scheme() == "http" {
         return;
     }
-    let mut last = request.url.clone();
-    let _ = last.set_username("");
-    let _ = last.set_password(None);
     let last = match &request.address {
         Some(address) => address.anonymous(),
-        None => last.to_string(),
+        None => {
+            let mut last = request.url.clone();
+            let _ = last.set_username("");
+            let _ = last.set_password(None);
+            last.to_string()
+        }
     };
     request.headers.push(("Referer".to_owned(), last));
 }

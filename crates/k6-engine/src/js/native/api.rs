@@ -15,7 +15,7 @@ pub(crate) struct Api {
     pub(crate) object: &'static str,
     natives: &'static [&'static str],
     /// What is written in JavaScript that few scripts need.
-    passed: &'static [&'static str],
+    pub(super) passed: &'static [&'static str],
     constants: &'static [(&'static str, &'static str)],
 }
 

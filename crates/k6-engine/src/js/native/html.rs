@@ -54,9 +54,6 @@ impl<'js> Trace<'js> for JsSelected {
     fn trace<'a>(&self, _: Tracer<'a, 'js>) {}
 }
 
-#[rquickjs::methods]
-impl JsSelected {}
-
 /// Returns what is selected by an argument, if that is such an object.
 fn selected(arguments: &[Value<'_>], place: usize) -> Option<Rc<Selected>> {
     let class = Class::<JsSelected>::from_value(arguments.get(place)?).ok()?;

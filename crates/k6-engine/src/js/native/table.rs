@@ -13,7 +13,7 @@ use std::{
 
 use rquickjs::{Ctx, Error, Exception, Object, Result, Value, function::Args, qjs};
 
-use super::{Native, TABLES, response};
+use super::{Native, TABLES, api, response};
 use crate::js::Vu;
 
 /// All native functions, and their list in the form of QuickJS. Their place is their number.
@@ -114,7 +114,7 @@ pub(super) fn native(name: &str) -> Option<qjs::JSCFunctionListEntry> {
 
 /// Returns as a property what is written in JavaScript under the same name.
 pub(super) fn passed(name: &str) -> Option<qjs::JSCFunctionListEntry> {
-    let place = PASSED.iter().position(|it| *it == name)?;
+    let place = written().position(|it| it == name)?;
     Some(function(name, pass, i16::try_from(place).ok()?))
 }
 
@@ -129,21 +129,11 @@ type Function = unsafe extern "C" fn(
 /// Methods of answers.
 const METHODS: [&str; 5] = ["json", "toJSON", "html", "submitForm", "clickLink"];
 
-/// What is written in JavaScript, and evaluated when one of them is called.
-const PASSED: [&str; 12] = [
-    METHODS[0],
-    METHODS[1],
-    METHODS[2],
-    METHODS[3],
-    METHODS[4],
-    "batch",
-    "asyncRequest",
-    "url",
-    "file",
-    "expectedStatuses",
-    "cookieJar",
-    "CookieJar",
-];
+/// Returns the names of what is written in JavaScript, and evaluated when one of them is called.
+fn written() -> impl Iterator<Item = &'static str> {
+    let exported = api::ALL.iter().flat_map(|it| it.passed);
+    METHODS.iter().chain(exported).copied()
+}
 
 fn known() -> &'static Known {
     static KNOWN: OnceLock<Known> = OnceLock::new();
@@ -250,7 +240,7 @@ unsafe extern "C" fn pass(
     unsafe {
         guarded(context, this, count, arguments, |ctx, this, given| {
             let hidden: Object<'_> = ctx.globals().get("__k6")?;
-            let name = PASSED.get(magic as usize).copied().unwrap_or_default();
+            let name = written().nth(magic as usize).unwrap_or_default();
             let function: rquickjs::Function<'_> =
                 hidden.get::<_, Object<'_>>("rest")?.get(name)?;
             let mut passed = Args::new(ctx.clone(), given.len());
