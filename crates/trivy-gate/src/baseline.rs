@@ -6,6 +6,8 @@
 
 use std::collections::HashMap;
 
+use jiff::Timestamp;
+
 use crate::{
     policy::Policy,
     scan::{Class, Finding, Severity, Sink, Target},
@@ -16,6 +18,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub(crate) struct Baseline {
     entries: HashMap<Print, Entry>,
+    /// When the earlier report was made, where it tells.
+    pub(crate) made_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -29,21 +33,24 @@ struct Entry {
 pub(crate) struct Found {
     pub(crate) key: Print,
     entry: Option<Entry>,
+    made_at: Option<Timestamp>,
 }
 
 impl Found {
     /// Returns whether the earlier report had the finding, and it counted there as it does now. A
-    /// raised severity and a fix that has appeared make it new.
+    /// raised severity, a fix that has appeared and exploitation that became known make it new.
     pub(crate) fn is_known(&self, policy: &Policy, finding: &Finding) -> bool {
         let Some(entry) = self.entry else {
             return false;
         };
-        let was_gated = policy.gates(finding.class, entry.severity);
+        let was_exploited = policy.feeds.was_exploited(&finding.id, self.made_at);
+        let got_exploited = policy.feeds.is_exploited(&finding.id) && !was_exploited;
+        let was_gated = was_exploited || policy.gates(finding.class, entry.severity);
         let got_fix = finding.class == Class::Vulnerability
             && policy.ignore_unfixed
             && finding.is_fixable()
             && !entry.is_fixable;
-        was_gated && finding.severity <= entry.severity && !got_fix
+        was_gated && finding.severity <= entry.severity && !got_fix && !got_exploited
     }
 }
 
@@ -54,6 +61,7 @@ impl Baseline {
         Found {
             key,
             entry: self.entries.get(&key).copied(),
+            made_at: self.made_at,
         }
     }
 

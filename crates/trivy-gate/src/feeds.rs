@@ -2,7 +2,7 @@
 //! vulnerabilities (KEV) and FIRST's scores (EPSS). Nothing is fetched.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     fs::File,
     io::{self, Read as _},
     path::Path,
@@ -10,7 +10,7 @@ use std::{
 
 use autoscaleops_core::{Failure, text, time::Span};
 use flate2::read::MultiGzDecoder;
-use jiff::Timestamp;
+use jiff::{Timestamp, ToSpan as _};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +22,8 @@ const MAX_BYTES: u64 = 256 << 20;
 /// Both files, read.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Feeds {
-    exploited: HashSet<String>,
+    /// With the day on which each came into the catalogue, where that is told.
+    exploited: HashMap<String, Option<Timestamp>>,
     scores: HashMap<String, f64>,
     pub(crate) sources: Vec<Feed>,
 }
@@ -70,7 +71,17 @@ impl Feeds {
 
     /// Returns whether the vulnerability is known to be exploited.
     pub(crate) fn is_exploited(&self, id: &str) -> bool {
-        self.exploited.contains(id)
+        self.exploited.contains_key(id)
+    }
+
+    /// Returns whether the vulnerability was in the catalogue for a whole day before `then`. What
+    /// nobody can tell was not.
+    pub(crate) fn was_exploited(&self, id: &str, then: Option<Timestamp>) -> bool {
+        let added = self.exploited.get(id).copied().flatten();
+        added
+            .and_then(|it| it.checked_add(24.hours()).ok())
+            .zip(then)
+            .is_some_and(|(added, then)| added <= then)
     }
 
     /// Returns the probability of exploitation, where the vulnerability has a score.
@@ -108,7 +119,10 @@ fn fresh(
         .hint("fetch it anew before the gate, or raise `--max-feed-age`"))
 }
 
-fn read_kev(path: &Path) -> Result<(HashSet<String>, Timestamp), Failure> {
+/// What the catalogue lists, and its day.
+type Catalogued = (HashMap<String, Option<Timestamp>>, Timestamp);
+
+fn read_kev(path: &Path) -> Result<Catalogued, Failure> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Catalogue {
@@ -117,9 +131,11 @@ fn read_kev(path: &Path) -> Result<(HashSet<String>, Timestamp), Failure> {
         vulnerabilities: Vec<Entry>,
     }
     #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
     struct Entry {
         #[serde(rename = "cveID")]
         id: String,
+        date_added: Option<String>,
     }
 
     let bytes = bytes(path)?;
@@ -152,7 +168,10 @@ fn read_kev(path: &Path) -> Result<(HashSet<String>, Timestamp), Failure> {
         catalogue
             .vulnerabilities
             .into_iter()
-            .map(|it| it.id)
+            .map(|it| {
+                let added = it.date_added.as_deref().and_then(time::parse_date);
+                (it.id, added)
+            })
             .collect(),
         date,
     ))
@@ -297,6 +316,21 @@ mod tests {
                 assert_eq!(feeds.sources[1].date, "2026-11-20");
             }
         }
+    }
+
+    #[test]
+    fn it_is_told_since_when_a_vulnerability_is_known_to_be_exploited() {
+        let kev = write(
+            r#"{"dateReleased":"2026-11-20","vulnerabilities":[{"cveID":"CVE-1","dateAdded":"2026-11-18"},{"cveID":"CVE-2"}]}"#,
+        );
+        let feeds = Feeds::read(Some(kev.path()), None, None, now()).unwrap();
+        let was = |id: &str, then: &str| feeds.was_exploited(id, then.parse().ok());
+        assert!(was("CVE-1", "2026-11-19T00:00:00Z"));
+        // On the day itself nobody knows which came first.
+        for then in ["2026-11-18T23:59:59Z", "2026-11-17T00:00:00Z", "unknown"] {
+            assert!(!was("CVE-1", then), "{then}");
+        }
+        assert!(!was("CVE-2", "2026-11-19T00:00:00Z") && feeds.is_exploited("CVE-2"));
     }
 
     #[test]

@@ -253,6 +253,7 @@ pub(crate) fn earlier(
         input.name(),
         &mut baseline,
     )?;
+    baseline.made_at = scan.created_at;
     Ok((
         Earlier {
             name,

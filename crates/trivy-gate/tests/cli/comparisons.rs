@@ -73,6 +73,24 @@ fn a_raised_severity_and_a_fix_that_appeared_are_new() {
 }
 
 #[test]
+fn what_became_known_as_exploited_since_is_new() {
+    let bench = Bench::new();
+    for (severity, added, wanted) in [
+        ("HIGH", "2026-11-24", 10),
+        ("HIGH", "2026-11-23", 10),
+        ("HIGH", "2026-11-20", 0),
+        ("LOW", "2026-11-24", 10),
+        ("LOW", "2026-11-20", 0),
+    ] {
+        let catalogue = json!({"dateReleased": "2026-11-24", "vulnerabilities": [{"cveID": "CVE-1", "dateAdded": added}]});
+        bench.write("kev.json", catalogue.to_string());
+        let scan = report(&json!([flaw("CVE-1", "curl", severity)]));
+        let (code, answer) = diff(&bench, &scan, &scan, &["--kev", "kev.json"]);
+        assert_eq!(code, wanted, "{severity}, {added}: {answer}");
+    }
+}
+
+#[test]
 fn without_an_earlier_report_everything_is_new_and_a_foreign_one_decides_nothing() {
     let bench = Bench::new();
     let new = report(&json!([flaw("CVE-1", "curl", "HIGH")]));
