@@ -38,6 +38,9 @@ pub struct LoadDetails {
     /// The first exception.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_exception: Option<String>,
+    /// `WebSockets` that were opened, where any was tried and the engine tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sockets_opened: Option<u64>,
     /// The most virtual users that there were.
     pub vus_max: u64,
     /// The metrics, by name; those with tags as `name{tag:value}`.

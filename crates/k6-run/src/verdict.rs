@@ -43,8 +43,8 @@ pub(crate) fn judge(details: &LoadDetails) -> Judged {
     if !as_k6 {
         beyond_k6(details, &mut fault);
     }
-    let measured = details.iterations > 0;
-    let verdict = match (findings.is_empty(), measured) {
+    let is_whole = details.iterations > 0 && details.warnings.is_empty();
+    let verdict = match (findings.is_empty(), is_whole) {
         (false, _) => Verdict::Fail,
         (true, false) if !as_k6 => Verdict::Undecided,
         (true, _) => Verdict::Pass,
@@ -132,9 +132,10 @@ fn summary(details: &LoadDetails, verdict: Verdict, faults: &[Finding]) -> Strin
             1 => format!("the threshold holds; {numbers}"),
             count => format!("all {count} thresholds hold; {numbers}"),
         },
-        (Verdict::Undecided, _) => {
+        (Verdict::Undecided, _) if details.iterations == 0 => {
             "no iteration came to its end, so nothing was measured".to_owned()
         }
+        (Verdict::Undecided, _) => format!("{}; {numbers}", details.warnings.join("; ")),
         (_, [only]) => format!("{}; {numbers}", only.message),
         (_, [first, more @ ..]) => {
             format!("{}, and {} more; {numbers}", first.message, more.len())
@@ -173,6 +174,19 @@ fn beyond_k6(details: &LoadDetails, fault: &mut impl FnMut(&str, String)) {
             match requests {
                 1.0 => "the only request failed".to_owned(),
                 many => format!("none of the {} requests succeeded", quantity::number(many)),
+            },
+        );
+    }
+    let sockets = details.value("ws_sessions", "count").unwrap_or(0.0);
+    if sockets > 0.0 && details.sockets_opened == Some(0) {
+        fault(
+            "nothing-succeeded",
+            match sockets {
+                1.0 => "the only WebSocket was not opened".to_owned(),
+                many => format!(
+                    "none of the {} WebSockets was opened",
+                    quantity::number(many)
+                ),
             },
         );
     }
@@ -304,7 +318,24 @@ mod tests {
             .unwrap()
             .values
             .insert("rate".to_owned(), 1.0);
-        for details in [throws, empty, refused] {
+        let mut unopened = ran();
+        unopened.metrics.insert(
+            "ws_sessions".to_owned(),
+            Metric {
+                kind: "counter".to_owned(),
+                values: [("count".to_owned(), 10.0)].into(),
+                ..Metric::default()
+            },
+        );
+        unopened.sockets_opened = Some(0);
+        let mut some = unopened.clone();
+        some.sockets_opened = Some(1);
+        let mut untold = unopened.clone();
+        untold.sockets_opened = None;
+        for details in [some, untold] {
+            assert_eq!(judge(&details).verdict, Verdict::Pass);
+        }
+        for details in [throws, empty, refused, unopened] {
             let verdict = |as_k6| judge(&as_judged(&details, as_k6)).verdict;
             assert_eq!(
                 (verdict(false), verdict(true)),
@@ -327,14 +358,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_incomplete_is_told_and_does_not_fail() {
+    fn a_run_whose_samples_are_lost_does_not_pass_unless_judged_as_k6_does() {
         let mut details = ran();
         details
             .warnings
             .push("`out.json` is not complete".to_owned());
         let judged = judge(&details);
-        assert_eq!(judged.verdict, Verdict::Pass);
+        assert_eq!(judged.verdict, Verdict::Undecided);
+        assert!(judged.summary.starts_with("`out.json` is not complete; 10"));
         assert_eq!(judged.findings[0].id, "incomplete");
+        assert_eq!(judge(&as_judged(&details, true)).verdict, Verdict::Pass);
+        details.thresholds.push(threshold(false, 10));
+        assert_eq!(judge(&details).verdict, Verdict::Fail);
     }
 
     #[test]

@@ -88,6 +88,8 @@ pub struct Shared {
     pub thrown: AtomicU64,
     /// The first exception.
     pub first_thrown: Mutex<Option<String>>,
+    /// `WebSockets` whose handshake was answered as one.
+    pub sockets_opened: AtomicU64,
     /// Virtual users that are running an iteration's scenario.
     pub active: AtomicU64,
     /// Virtual users that exist.

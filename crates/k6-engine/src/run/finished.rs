@@ -76,6 +76,8 @@ pub struct Finished {
     pub thrown: u64,
     /// The first exception.
     pub first_thrown: Option<String>,
+    /// `WebSockets` that were opened.
+    pub sockets_opened: u64,
     /// What went wrong in `setup`.
     pub setup: Option<Stumble>,
     /// What went wrong in `teardown`.

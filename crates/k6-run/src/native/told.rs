@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use autoscaleops_core::{Console, file};
 use autoscaleops_k6_engine::{
     js::StopReason,
-    metrics::{Contains, Kind, Sink},
+    metrics::{Contains, Kind, Sink, WS_SESSIONS},
     run::{Finished, Stumble},
     span,
     summary::{self, Shape},
@@ -24,6 +24,8 @@ pub(super) fn details(
     must_not_saturate: bool,
 ) -> LoadDetails {
     let health = finished.health;
+    let sockets = finished.totals.sinks.get(WS_SESSIONS);
+    let tried = sockets.is_some_and(|it| it.as_ref().is_some_and(|it| it.count() > 0));
     LoadDetails {
         engine: "native".to_owned(),
         script: script.display().to_string(),
@@ -32,6 +34,7 @@ pub(super) fn details(
         interrupted: finished.interrupted,
         exceptions: finished.thrown,
         first_exception: finished.first_thrown.clone(),
+        sockets_opened: tried.then_some(finished.sockets_opened),
         vus_max: finished.vus_max,
         thresholds: finished
             .thresholds

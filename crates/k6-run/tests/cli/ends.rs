@@ -245,9 +245,11 @@ fn samples_that_cannot_be_written_are_told_and_nothing_is_written_where_the_repo
     let (code, report) = run(text, &["--out=json=/dev/full"]);
     assert_eq!(
         (code, &report["findings"][0]["id"]),
-        (0, &Value::from("incomplete")),
+        (11, &Value::from("incomplete")),
         "{report}"
     );
+    let as_k6 = ["--out=json=/dev/full", "--k6-strict-compat"];
+    assert_eq!(run(text, &as_k6).0, 0);
     for output in ["--out=json", "--out=json=-"] {
         assert_eq!(run(text, &[output]).0, 2);
     }

@@ -99,6 +99,33 @@ fn frames_that_are_too_large_or_no_text_end_a_connection_with_an_error() {
 }
 
 #[test]
+fn a_run_that_opens_no_connection_fails_and_one_is_enough() {
+    let there = server(|_| Ok(()));
+    for module in ["k6/ws", "k6/websockets"] {
+        let script = |urls: &[&str]| match module {
+            "k6/ws" => format!(
+                "import ws from 'k6/ws';\nexport default function () {{ for (const url of {urls:?}) ws.connect(url, (socket) => socket.on('open', () => socket.close())); }}"
+            ),
+            _ => format!(
+                "import {{ WebSocket }} from '{module}';\nexport default function () {{ for (const url of {urls:?}) {{ const socket = new WebSocket(url); socket.onerror = () => {{}}; socket.onopen = () => socket.close(); }} }}"
+            ),
+        };
+        let (exit, report) = run(&script(&["ws://127.0.0.1:1/", "ws://127.0.0.1:1/a"]), &[]);
+        assert_eq!(
+            (exit, &report["findings"][0]["message"]),
+            (10, &Value::from("none of the 2 WebSockets was opened")),
+            "{module}: {report}"
+        );
+        let (exit, report) = run(&script(&["ws://127.0.0.1:1/", &there]), &[]);
+        assert_eq!(
+            (exit, &report["details"]["sockets_opened"]),
+            (0, &Value::from(1)),
+            "{module}: {report}"
+        );
+    }
+}
+
+#[test]
 fn a_message_beyond_a_users_memory_ends_its_iteration() {
     let url = server(|stream| {
         let mut frame = vec![0x81, 127];

@@ -4,7 +4,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
     rc::Rc,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::Instant,
 };
 
@@ -21,6 +21,7 @@ use crate::{
         vu::system_tag,
     },
     metrics::{self, Id, Tags},
+    websocket::Socket,
 };
 
 mod line;
@@ -274,6 +275,13 @@ pub(super) async fn dial(
     key[..8].copy_from_slice(&vu.random_bits().to_le_bytes());
     key[8..].copy_from_slice(&vu.random_bits().to_le_bytes());
     client.upgrade(request, Some(jar), key).await
+}
+
+/// Takes over the connection of a handshake to which the server agreed.
+pub(super) async fn open(vu: &Vu, handshake: &mut Handshake) -> Option<Socket> {
+    let socket = Socket::of(handshake).await?;
+    vu.shared.sockets_opened.fetch_add(1, Ordering::Relaxed);
+    Some(socket)
 }
 
 /// Fails where there are no connections: while the script is loaded, and at the end of an iteration.

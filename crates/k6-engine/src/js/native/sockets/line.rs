@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::{
     super::{Native, buffer, bytes, given, interrupted, text_at, throw, undefined},
-    Labels, Params, Pings, dial, elapsed, labels, refuse_outside, target, wait,
+    Labels, Params, Pings, dial, elapsed, labels, open, refuse_outside, target, wait,
 };
 use crate::{
     http::{Handshake, HttpError, masked},
@@ -87,7 +87,7 @@ fn connect<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result
             let (inner, request, jar) = (Rc::clone(vu), params.request(url), params.jar());
             wait(vu, ctx, async move {
                 let mut handshake = dial(&inner, &request, &jar).await?;
-                let socket = Socket::of(&mut handshake).await;
+                let socket = open(&inner, &mut handshake).await;
                 Ok((handshake, socket))
             })?
             .map_err(|err: HttpError| err.text)

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::super::sockets::{Labels, PROTOCOL, Pings, dial, elapsed};
+use super::super::sockets::{Labels, PROTOCOL, Pings, dial, elapsed, open};
 use crate::{
     http::{Jar, Request},
     js::{Vu, vu::Event},
@@ -176,7 +176,7 @@ impl Task {
             Err(err) => return self.over(Some(err.text)),
         };
         let protocol = handshake.header(PROTOCOL).unwrap_or_default();
-        let Some(mut socket) = Socket::of(&mut handshake).await else {
+        let Some(mut socket) = open(&self.vu, &mut handshake).await else {
             return self.over(Some("websocket: bad handshake".to_owned()));
         };
         drop(handshake);
