@@ -7,6 +7,7 @@ mod lazy;
 mod memory;
 pub(crate) mod modules;
 mod native;
+mod parse;
 mod shared;
 mod typescript;
 mod vm;
@@ -14,7 +15,7 @@ mod vu;
 
 pub use fiber::{Fiber, Job, Outcome};
 pub use group::Group;
-pub use modules::{Modules, Remote, Unsupported};
+pub use modules::{Import, Modules, Remote, Unsupported, imports};
 pub(crate) use native::{enter, hex_text, md5_of};
 pub use shared::{Console, Defaults, Level, Phase, Shared, StopReason};
 pub use vu::Vu;

@@ -6,19 +6,23 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use oxc_parser::ParserReturn;
+use oxc_span::SourceType;
 use rquickjs::{
     Ctx, Exception, Module, Result as JsResult,
     loader::{ImportAttributes, Loader, Resolver},
     module::{Declared, WriteOptions},
 };
 
-mod foreign;
 mod lean;
 mod remote;
+mod survey;
 
 pub use remote::Remote;
+pub(crate) use survey::Survey;
+pub use survey::{Import, imports};
 
-use super::{native::APIS, typescript};
+use super::{native::APIS, parse::parsed, typescript};
 
 /// The modules that are built in, but for those of [`lean`].
 const BUILTIN: [(&str, &str); 12] = [
@@ -70,35 +74,6 @@ pub struct Modules {
     fetched: HashMap<String, String>,
 }
 
-/// Returns what stands in the imports of `source`: the specifier and its line.
-pub(crate) fn imports(source: &str) -> Vec<(String, usize)> {
-    let mut found = Vec::new();
-    for (place, line) in source.lines().enumerate() {
-        let trimmed = line.trim_start();
-        if trimmed.starts_with("//") || trimmed.starts_with('*') {
-            continue;
-        }
-        for mark in ["from", "import", "require("] {
-            let mut rest = line;
-            while let Some(at) = rest.find(mark) {
-                let after = rest[at + mark.len()..].trim_start_matches([' ', '(', '\t']);
-                rest = &rest[at + mark.len()..];
-                let Some(quote) = after.chars().next().filter(|it| matches!(it, '\'' | '"')) else {
-                    continue;
-                };
-                if let Some((specifier, _)) = after[1..].split_once(quote)
-                    && !found
-                        .iter()
-                        .any(|it: &(String, usize)| it.0 == specifier && it.1 == place + 1)
-                {
-                    found.push((specifier.to_owned(), place + 1));
-                }
-            }
-        }
-    }
-    found
-}
-
 impl Modules {
     /// Finds imports that only the real k6 has, in `entry` and the local modules that it uses.
     pub fn scan(entry: &Path) -> Vec<Unsupported> {
@@ -127,22 +102,16 @@ impl Modules {
                     continue;
                 }
             };
-            let imported = imports(&source);
-            if let Some(line) = foreign::compressed_socket(&source, &imported) {
-                found.push(Unsupported {
-                    construct: "the compression of WebSockets".to_owned(),
-                    file: file.clone(),
-                    line,
-                });
-            }
-            found.extend(
-                foreign::globals(&source).map(|(construct, line)| Unsupported {
-                    construct: construct.to_owned(),
-                    file: file.clone(),
-                    line,
-                }),
-            );
-            for (specifier, line) in imported {
+            // What cannot be parsed is told when it is loaded.
+            let survey = Survey::of(&file.to_string_lossy(), &source).unwrap_or_default();
+            let foreign = survey.foreign.into_iter();
+            found.extend(foreign.map(|(construct, line)| Unsupported {
+                construct: construct.to_owned(),
+                file: file.clone(),
+                line,
+            }));
+            for import in survey.imports {
+                let specifier = import.specifier;
                 if is_local(&specifier) {
                     open.push(locate(&file, &specifier));
                 } else if !specifier.is_empty() && !is_builtin(&specifier) && !is_remote(&specifier)
@@ -150,7 +119,7 @@ impl Modules {
                     found.push(Unsupported {
                         construct: specifier,
                         file: file.clone(),
-                        line,
+                        line: import.line,
                     });
                 }
             }
@@ -239,13 +208,25 @@ fn beside(base: &str, specifier: &str) -> Option<String> {
     is_remote(url.as_str()).then(|| url.to_string())
 }
 
+/// Returns whether the file or address `name` ends with `.` and `extension`.
+fn ends_with(name: &str, extension: &str) -> bool {
+    let path = name.split(['?', '#']).next().unwrap_or(name);
+    Path::new(path)
+        .extension()
+        .is_some_and(|it| it.eq_ignore_ascii_case(extension))
+}
+
+fn is_typescript(name: &str) -> bool {
+    ends_with(name, "ts")
+}
+
+fn is_json(name: &str) -> bool {
+    ends_with(name, "json")
+}
+
 /// Makes JavaScript of TypeScript.
 fn plain(name: &str, source: String) -> Result<String, typescript::Refused> {
-    let path = name.split(['?', '#']).next().unwrap_or(name);
-    let is_typescript = Path::new(path)
-        .extension()
-        .is_some_and(|it| it.eq_ignore_ascii_case("ts"));
-    if is_typescript {
+    if is_typescript(name) {
         typescript::strip(&source)
     } else {
         Ok(source)
@@ -254,10 +235,7 @@ fn plain(name: &str, source: String) -> Result<String, typescript::Refused> {
 
 /// Makes an ES module of what is none: JSON and `CommonJS`.
 fn adapt(name: &str, source: String) -> String {
-    let is_json = Path::new(name)
-        .extension()
-        .is_some_and(|it| it.eq_ignore_ascii_case("json"));
-    if is_json {
+    if is_json(name) {
         return format!("export default {source};");
     }
     if !is_common_js(&source) {
@@ -288,16 +266,14 @@ fn adapt(name: &str, source: String) -> String {
 }
 
 fn is_common_js(source: &str) -> bool {
-    let is_module = source.lines().any(|line| {
-        let line = line.trim_start();
-        line.starts_with("import ")
-            || line.starts_with("import{")
-            || line.starts_with("import'")
-            || line.starts_with("import\"")
-            || line.starts_with("export ")
-            || line.starts_with("export{")
-    });
-    !is_module && (source.contains("exports") || source.contains("require("))
+    let may_be = source.contains("exports") || source.contains("require(");
+    let is_module = |kind| {
+        let look = |it: &ParserReturn<'_>| {
+            (it.diagnostics.is_empty()).then_some(it.module_record.has_module_syntax)
+        };
+        parsed(source, kind, look).flatten()
+    };
+    may_be && is_module(SourceType::mjs()).or_else(|| is_module(SourceType::cjs())) == Some(false)
 }
 
 /// Returns the file that `specifier` means in `from`.
@@ -373,17 +349,6 @@ impl Loader for Source {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn imports_are_found_with_their_lines() {
-        let source = "import http from 'k6/http';\nimport {\n a } from \"./a.js\";\n// import x from 'no';\nconst b = require('./b.js'); export * from './c.js';";
-        let found = imports(source);
-        let names: Vec<(&str, usize)> = found.iter().map(|it| (it.0.as_str(), it.1)).collect();
-        assert_eq!(
-            names,
-            [("k6/http", 1), ("./a.js", 3), ("./c.js", 5), ("./b.js", 5)]
-        );
-    }
 
     #[test]
     fn common_js_becomes_a_module_with_its_names() {

@@ -1,10 +1,11 @@
 //! TypeScript becomes JavaScript: types are blanked out where they stand, so that lines keep their
 //! numbers. What has a meaning at run time (enums, parameters that are properties) is written anew.
 
-use oxc_allocator::Allocator;
 use oxc_ast_visit::Visit as _;
-use oxc_parser::Parser;
+use oxc_parser::ParserReturn;
 use oxc_span::SourceType;
+
+use super::parse::parsed;
 
 mod enums;
 mod names;
@@ -29,8 +30,15 @@ struct Edit {
 
 /// Returns `source` without its types.
 pub(crate) fn strip(source: &str) -> Result<String, Refused> {
-    let arena = Allocator::default();
-    let parsed = Parser::new(&arena, source, SourceType::ts().with_module(true)).parse();
+    let kind = SourceType::ts().with_module(true);
+    let deep = Refused {
+        line: 1,
+        what: "the module is too long and nested to be read".to_owned(),
+    };
+    parsed(source, kind, |it| stripped(source, it)).ok_or(deep)?
+}
+
+fn stripped(source: &str, parsed: &ParserReturn<'_>) -> Result<String, Refused> {
     let line_of = |at: usize| {
         source
             .get(..at)

@@ -3,8 +3,9 @@
 use std::{collections::BTreeSet, path::Path};
 
 use autoscaleops_core::config;
+use autoscaleops_k6_engine::js::imports;
 
-use crate::operator::bundle::{plain, rewritten};
+use crate::operator::bundle::{is_local, plain};
 
 /// What names of secrets have in them.
 const MARKS: [&str; 9] = [
@@ -55,10 +56,9 @@ fn texts(script: &Path) -> Vec<String> {
         };
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let folder = path.parent().unwrap_or_else(|| Path::new("")).to_owned();
-        rewritten(&text, |specifier| {
-            open.push(plain(&folder.join(specifier)));
-            String::new()
-        });
+        let imports = imports(&path.to_string_lossy(), &text).unwrap_or_default();
+        let local = imports.iter().filter(|it| is_local(&it.specifier));
+        open.extend(local.map(|it| plain(&folder.join(&it.specifier))));
         texts.push(text);
     }
     texts

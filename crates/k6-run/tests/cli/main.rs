@@ -224,6 +224,19 @@ fn doctor_names_what_needs_k6() {
 }
 
 #[test]
+fn doctor_takes_no_text_for_an_import() {
+    let text = "/* once:\nimport sql from 'k6/x/sql';\n*/\nexport default () => console.log(Array.from('abc'), \"a note from 'there'\");\n";
+    let (_folder, path) = script(text);
+    let output = tool!("k6-run")
+        .args(["doctor", "-o", "json"])
+        .arg(path)
+        .output()
+        .unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["outputs"]["engine"], "native", "{report}");
+}
+
+#[test]
 fn doctor_finds_sockets_built_in_but_for_their_compression() {
     for (param, engine) in [("tags: {}", "native"), ("compression: 'deflate'", "k6")] {
         let text = format!(

@@ -207,6 +207,36 @@ fn what_takes_too_much_memory_is_an_exception() {
 }
 
 #[test]
+fn what_is_nested_ten_thousandfold_is_an_answer_and_no_crash() {
+    let main = "export default function () {}\n";
+    for (head, step, tail, code) in [
+        ("const a = ", "[", "]", 2),
+        ("const a = ", "(", ")", 2),
+        ("const a = ", "{ a: ", "}", 2),
+        ("const a = ", "!", "", 2),
+        ("const a = ", "`${", "}`", 2),
+        ("const a = ", "1 + ", "", 0),
+        ("", "{", "}", 2),
+        ("", "if (1) ", "", 2),
+    ] {
+        let text = format!(
+            "{main}{head}{}1{}",
+            step.repeat(10_000),
+            tail.repeat(10_000)
+        );
+        assert_eq!(seen(&text, &[]).0, code, "{step}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("script.ts");
+    for (count, code) in [(10_000, 0), (600_000, 2)] {
+        let types = format!("let a: {}1{};", "Array<".repeat(count), ">".repeat(count));
+        std::fs::write(&path, format!("{main}{types}")).unwrap();
+        let output = tool!("k6-run").arg("--quiet").arg(&path).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{count}: {output:?}");
+    }
+}
+
+#[test]
 fn a_long_script_and_an_odd_beginning_are_read() {
     let long = format!(
         "// {}\nexport default function () {{}}",

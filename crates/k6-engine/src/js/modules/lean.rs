@@ -5,12 +5,14 @@
 
 use std::collections::BTreeSet;
 
-use oxc_allocator::Allocator;
-use oxc_parser::Parser;
+use oxc_parser::ParserReturn;
 use oxc_span::SourceType;
 use oxc_syntax::module_record::ImportImportName;
 
-use crate::js::native::{APIS, Api};
+use crate::js::{
+    native::{APIS, Api},
+    parse::parsed,
+};
 
 /// Stands between the name of a module and the names that are imported from it.
 const MARK: char = '?';
@@ -21,8 +23,10 @@ pub(super) fn wanted(source: &str) -> Vec<String> {
     if source.contains("require(") || source.contains("import(") {
         return Vec::new();
     }
-    let arena = Allocator::default();
-    let parsed = Parser::new(&arena, source, SourceType::mjs()).parse();
+    parsed(source, SourceType::mjs(), lean).unwrap_or_default()
+}
+
+fn lean(parsed: &ParserReturn<'_>) -> Vec<String> {
     let record = &parsed.module_record;
     if !parsed.diagnostics.is_empty() || !record.dynamic_imports.is_empty() {
         return Vec::new();

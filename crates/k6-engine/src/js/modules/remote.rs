@@ -70,10 +70,12 @@ impl Modules {
                 // One that cannot be read is told when it is loaded.
                 fs::read_to_string(&name).unwrap_or_default()
             };
+            // An import that only types need is gone with them.
             let Ok(source) = plain(&name, source) else {
                 continue;
             };
-            for (specifier, _) in imports(&source) {
+            for import in imports(&name, &source).unwrap_or_default() {
+                let specifier = import.specifier;
                 if is_remote(&specifier) {
                     open.push(specifier);
                 } else if is_remote(&name) {
