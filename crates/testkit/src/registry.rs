@@ -10,6 +10,7 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use serde_json::{Value, json};
@@ -42,6 +43,10 @@ struct State {
     number: AtomicU64,
     tokens: AtomicU64,
     is_over: AtomicBool,
+    /// How long each answer takes.
+    pause: Mutex<Duration>,
+    /// Requests that are being answered, and the most that were at one time.
+    at_once: Mutex<(usize, usize)>,
 }
 
 impl std::fmt::Debug for State {
@@ -176,6 +181,16 @@ impl Registry {
     /// Asks `hook` first for every request; what it answers is sent instead.
     pub fn on_request(&self, hook: impl Fn(&Seen) -> Option<Reply> + Send + 'static) {
         *lock(&self.state.hook) = Some(Box::new(hook));
+    }
+
+    /// Takes so long for each answer.
+    pub fn pause(&self, pause: Duration) {
+        *lock(&self.state.pause) = pause;
+    }
+
+    /// Returns how many requests were answered at one time at most.
+    pub fn most_at_once(&self) -> usize {
+        lock(&self.state.at_once).1
     }
 
     /// Answers as it should again.

@@ -490,6 +490,28 @@ fn a_tag_that_is_listed_and_has_no_image_is_passed_over() {
 }
 
 #[test]
+fn no_more_requests_run_at_one_time_than_may() {
+    let tags: Vec<String> = (0..24).map(|it| format!("build-{it}")).collect();
+    let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
+    for (keys, most) in [
+        ("", 8),
+        ("  concurrency: 3\n", 3),
+        ("  concurrency: 1\n", 1),
+    ] {
+        let registry = registry(&tags);
+        registry.pause(Duration::from_millis(30));
+        let folder = Folder::new(&one_image(&registry, keys, "strategy: newest-build"));
+        let (code, reports) = folder.check(&[]);
+        assert_eq!(
+            (code, reports[0]["outputs"]["candidate"].as_str()),
+            (0, Some("build-23")),
+            "{reports:?}"
+        );
+        assert_eq!(registry.most_at_once(), most);
+    }
+}
+
+#[test]
 fn a_budget_of_requests_is_kept() {
     let registry = registry(&["a", "b", "c", "d", "e", "f"]);
     let folder = Folder::new(&one_image(

@@ -96,8 +96,17 @@ pub(super) fn serve(state: &State, stream: &TcpStream, address: SocketAddr) {
             query => format!("{}?{query}", seen.path),
         };
         lock(&state.log).push(format!("{} {target}", seen.method));
+        {
+            let mut at_once = lock(&state.at_once);
+            at_once.0 += 1;
+            at_once.1 = at_once.1.max(at_once.0);
+        }
         let hooked = lock(&state.hook).as_ref().and_then(|hook| hook(&seen));
         let reply = hooked.unwrap_or_else(|| answer(state, &seen, address));
+        let pause = *lock(&state.pause);
+        thread::sleep(pause);
+        // Before the last byte: a client that has it may ask for the next one at once.
+        lock(&state.at_once).0 -= 1;
         let is_whole = matches!(reply.sending, Sending::Whole);
         if send(stream, &seen, &reply).is_err() || !is_whole {
             return;
