@@ -10,7 +10,7 @@ use kube::{
     config::{KubeConfigOptions, Kubeconfig},
 };
 
-use crate::{config::env, failure::Failure};
+use crate::{config::env, failure::Failure, text};
 
 /// Options of every tool that calls the Kubernetes API.
 #[derive(Clone, Debug, Default, Args)]
@@ -142,6 +142,9 @@ fn in_pod() -> Result<Config, ()> {
 fn client(mut config: Config) -> Result<Cluster, Failure> {
     // The client's own policy tries for minutes before it says that a server is unavailable.
     config.default_retry = false;
+    if let Some(proxy) = &config.proxy_url {
+        check(proxy)?;
+    }
     let namespace = config.default_namespace.clone();
     let address = config.cluster_url.to_string();
     let client = Client::try_from(config).map_err(|err| {
@@ -155,6 +158,24 @@ fn client(mut config: Config) -> Result<Cluster, Failure> {
         namespace,
         address,
     })
+}
+
+/// Refuses a proxy that the client library cannot speak to: it would call a SOCKS proxy without the
+/// name and password, and write them into its error for others.
+fn check(proxy: &Uri) -> Result<(), Failure> {
+    let scheme = proxy.scheme_str().unwrap_or("no scheme");
+    let has_login = proxy
+        .authority()
+        .is_some_and(|it| it.as_str().contains('@'));
+    let problem = match scheme {
+        "http" | "https" => return Ok(()),
+        "socks5" if !has_login => return Ok(()),
+        "socks5" => "a SOCKS proxy with a name and a password is not supported".to_owned(),
+        other => format!("a proxy with `{}` is not supported", text::printable(other)),
+    };
+    Err(Failure::unavailable("proxy", problem).hint(
+        "use `http://`, `https://`, or `socks5://HOST:PORT` of a proxy that asks for no login, such as `ssh -D`",
+    ))
 }
 
 fn unusable(what: &str, err: &impl std::error::Error) -> Failure {

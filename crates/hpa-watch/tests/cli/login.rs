@@ -187,6 +187,23 @@ fn a_proxy_of_the_kubeconfig_or_the_environment_is_taken() {
         Some(format!("Basic {}", base64(b"me:pass@word")).as_str())
     );
 
+    let socks = format!("socks5://{}", tunnel.address());
+    let kubeconfig = with(json!({"proxy-url": socks}));
+    assert!(saw_it(&look(&kubeconfig, &[]).success()));
+    let target = format!("cluster.test:{}", server.port());
+    assert_eq!(tunnel.through().pop(), Some((target, None)));
+    for proxy in [
+        "socks5://me:hidden@proxy.test",
+        "ftp://me:hidden@proxy.test",
+    ] {
+        let assert = look(&with(json!({"proxy-url": proxy})), &[]).code(3);
+        let said = stderr(&assert);
+        assert!(
+            said.contains("is not supported") && !said.contains("hidden"),
+            "{said}"
+        );
+    }
+
     let kubeconfig = with(json!({}));
     let proxied = [
         ("HTTPS_PROXY", proxy.as_str()),
