@@ -51,7 +51,7 @@ fn stripped(source: &str, parsed: &ParserReturn<'_>) -> Result<String, Refused> 
             what: first.message.to_string(),
         });
     }
-    let mut stripper = strip::Stripper::new(source);
+    let mut stripper = strip::Stripper::new(source, names::types(&parsed.program));
     stripper.visit_program(&parsed.program);
     stripper.imports(&parsed.program);
     if let Some((at, what)) = stripper.refused {

@@ -1,9 +1,45 @@
 //! Names that go from one module to another: which of them are types.
 
-use oxc_ast::ast::{ExportSpecifier, ImportDeclarationSpecifier, Program, Statement};
+use std::collections::BTreeSet;
+
+use oxc_ast::ast::{
+    BindingPattern, Declaration, ExportSpecifier, ImportDeclarationSpecifier, Program, Statement,
+};
 use oxc_span::GetSpan as _;
 
 use super::strip::{Stripper, range};
+
+/// Returns the names that a module declares for types and for nothing else.
+pub(super) fn types(program: &Program<'_>) -> BTreeSet<String> {
+    let (mut types, mut values) = (BTreeSet::new(), BTreeSet::new());
+    for statement in &program.body {
+        let declaration = match statement {
+            Statement::ExportDeclaration(it) => Some(&it.declaration),
+            other => other.as_declaration(),
+        };
+        match declaration {
+            Some(Declaration::TSInterfaceDeclaration(it)) => {
+                types.insert(it.id.name.to_string());
+            }
+            Some(Declaration::TSTypeAliasDeclaration(it)) => {
+                types.insert(it.id.name.to_string());
+            }
+            Some(Declaration::VariableDeclaration(it)) => {
+                let patterns = it.declarations.iter().map(|it| &it.id);
+                let names = patterns.flat_map(BindingPattern::get_binding_identifiers);
+                values.extend(names.map(|it| it.name.to_string()));
+            }
+            Some(other) => values.extend(other.id().map(|it| it.name.to_string())),
+            None => {}
+        }
+        if let Statement::ImportDeclaration(it) = statement {
+            let imported = it.specifiers.iter().flatten();
+            values.extend(imported.map(|it| it.local().name.to_string()));
+        }
+    }
+    types.retain(|it| !values.contains(it));
+    types
+}
 
 impl Stripper<'_> {
     /// Notes what of an import is used as a value. What is not may be a type, and is not imported.
@@ -57,9 +93,14 @@ impl Stripper<'_> {
         }
     }
 
-    /// Removes what a list of exports says of types, with the comma behind it.
-    pub(super) fn specifiers(&mut self, all: &[ExportSpecifier<'_>]) {
-        for one in all.iter().filter(|it| it.export_kind.is_type()) {
+    /// Removes the exports that `is_type` says are types, with the comma behind each.
+    pub(super) fn specifiers<'a>(
+        &mut self,
+        all: &[ExportSpecifier<'a>],
+        is_type: impl Fn(&Self, &ExportSpecifier<'a>) -> bool,
+    ) {
+        let types: Vec<_> = all.iter().filter(|it| is_type(self, it)).collect();
+        for one in types {
             let (start, end) = range(one.span);
             let rest = self.text(end, self.source.len());
             let spaces = rest.len() - rest.trim_start().len();

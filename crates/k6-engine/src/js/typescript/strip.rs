@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use oxc_ast::ast::{
     AccessorProperty, ArrowFunctionExpression, BindingPattern, Class, ClassElement, Declaration,
     Decorator, ExportAllDeclaration, ExportDeclaration, ExportDefaultDeclaration,
-    ExportDefaultDeclarationKind, ExportFromDeclaration, ExportNamedDeclaration, FormalParameter,
-    Function, IdentifierReference, MethodDefinition, PropertyDefinition, PropertyDefinitionType,
-    TSAsExpression, TSClassImplements, TSEnumDeclaration, TSExportAssignment,
-    TSExternalModuleDeclaration, TSGlobalDeclaration, TSImportEqualsDeclaration, TSIndexSignature,
-    TSInterfaceDeclaration, TSNamespaceDeclaration, TSNonNullExpression, TSSatisfiesExpression,
-    TSThisParameter, TSTypeAliasDeclaration, TSTypeAnnotation, TSTypeAssertion,
-    TSTypeParameterDeclaration, TSTypeParameterInstantiation, VariableDeclaration,
-    VariableDeclarator,
+    ExportDefaultDeclarationKind, ExportFromDeclaration, ExportNamedDeclaration, ExportSpecifier,
+    FormalParameter, Function, IdentifierReference, MethodDefinition, PropertyDefinition,
+    PropertyDefinitionType, TSAsExpression, TSClassImplements, TSEnumDeclaration,
+    TSExportAssignment, TSExternalModuleDeclaration, TSGlobalDeclaration,
+    TSImportEqualsDeclaration, TSIndexSignature, TSInterfaceDeclaration, TSNamespaceDeclaration,
+    TSNonNullExpression, TSSatisfiesExpression, TSThisParameter, TSTypeAliasDeclaration,
+    TSTypeAnnotation, TSTypeAssertion, TSTypeParameterDeclaration, TSTypeParameterInstantiation,
+    VariableDeclaration, VariableDeclarator,
 };
 use oxc_ast_visit::{Visit, walk};
 use oxc_span::{GetSpan as _, Span};
@@ -35,6 +35,8 @@ const MODIFIERS: [&str; 7] = [
 pub(super) struct Stripper<'s> {
     pub(super) source: &'s str,
     pub(super) edits: Vec<Edit>,
+    /// Names of this module that are types alone.
+    types: BTreeSet<String>,
     /// Names that values are taken from.
     pub(super) used: BTreeSet<String>,
     /// The first thing that is not known here, with its place.
@@ -46,9 +48,10 @@ pub(super) fn range(span: Span) -> (usize, usize) {
 }
 
 impl<'s> Stripper<'s> {
-    pub(super) fn new(source: &'s str) -> Self {
+    pub(super) fn new(source: &'s str, types: BTreeSet<String>) -> Self {
         Self {
             source,
+            types,
             edits: Vec::new(),
             used: BTreeSet::new(),
             refused: None,
@@ -373,6 +376,7 @@ impl<'a> Visit<'a> for Stripper<'_> {
             ExportDefaultDeclarationKind::TSInterfaceDeclaration(_) => true,
             ExportDefaultDeclarationKind::FunctionDeclaration(one) => one.body.is_none(),
             ExportDefaultDeclarationKind::ClassDeclaration(one) => one.declare,
+            ExportDefaultDeclarationKind::Identifier(one) => self.types.contains(one.name.as_str()),
             _ => false,
         };
         if is_gone {
@@ -387,9 +391,15 @@ impl<'a> Visit<'a> for Stripper<'_> {
             self.remove(it.span);
             return;
         }
-        self.specifiers(&it.specifiers);
-        for one in it.specifiers.iter().filter(|it| !it.export_kind.is_type()) {
-            self.visit_export_specifier(one);
+        let is_type = |this: &Self, it: &ExportSpecifier<'_>| {
+            let name = it.local.name();
+            it.export_kind.is_type() || this.types.contains(name.as_str())
+        };
+        self.specifiers(&it.specifiers, is_type);
+        for one in &it.specifiers {
+            if !is_type(self, one) {
+                self.visit_export_specifier(one);
+            }
         }
     }
 
@@ -397,7 +407,7 @@ impl<'a> Visit<'a> for Stripper<'_> {
         if it.export_kind.is_type() {
             self.remove(it.span);
         } else {
-            self.specifiers(&it.specifiers);
+            self.specifiers(&it.specifiers, |_, it| it.export_kind.is_type());
         }
     }
 

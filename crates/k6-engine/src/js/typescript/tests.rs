@@ -85,6 +85,34 @@ fn imports_of_types_alone_go() {
 }
 
 #[test]
+fn exports_of_types_go_whatever_they_are_written_like() {
+    for (typescript, javascript) in [
+        (
+            "interface A { x: 1 }\ntype B = A;\nconst c = 1;\nexport { A, c, B as D };",
+            "; ; const c = 1; export { c, };",
+        ),
+        ("export interface A {}\nexport { A as B };", "; export { };"),
+        ("interface A {}\nexport default A;", "; ;"),
+        // One name for a type and a value.
+        (
+            "interface A {}\nconst A = 1;\nexport { A };",
+            "; const A = 1; export { A };",
+        ),
+        (
+            "type B = 1;\nimport { B } from 'b';\nexport { B };",
+            "; import { B } from 'b'; export { B };",
+        ),
+        (
+            "type C = 1;\nclass C {}\nfunction d() {}\nexport { C, d };",
+            "; class C {} function d() {} export { C, d };",
+        ),
+        ("export { A } from 'a';", "export { A } from 'a';"),
+    ] {
+        assert_eq!(squeezed(typescript), javascript);
+    }
+}
+
+#[test]
 fn lines_keep_their_numbers() {
     let source = "type A = {\n b: string\n};\nconst f = (a: number): {\n  x: string\n} => ({ x: '' });\nenum E {\n A,\n B\n}\nimport {\n T,\n} from './t.ts';\nlast();";
     let stripped = js(source);
