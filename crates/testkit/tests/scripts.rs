@@ -6,6 +6,7 @@
 )]
 
 use std::{
+    ffi::OsStr,
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
@@ -153,6 +154,14 @@ impl Demo {
         Some(Self { folder })
     }
 
+    /// Returns a command that hears signals also where the tests run in the background, behind
+    /// `nohup` or without a terminal: what is ignored at the start of a script stays ignored.
+    fn hearing(program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new("env");
+        command.arg("--default-signal=INT,HUP").arg(program);
+        command
+    }
+
     fn script(&self) -> PathBuf {
         self.folder.path().join("a checkout/scripts/demo.sh")
     }
@@ -200,7 +209,7 @@ fn the_demo_leaves_nothing_behind_when_it_is_interrupted() {
     let signals = [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)];
     for (step, (signal, code)) in steps.split_whitespace().zip(signals.iter().cycle()) {
         let heading = format!("{step}. ");
-        let mut command = Command::new(demo.script());
+        let mut command = Demo::hearing(demo.script());
         demo.prepare(&mut command)
             .args(["--no-build", "--recorded"]);
         let mut is_told = false;
@@ -220,7 +229,7 @@ fn ctrl_c_on_a_terminal_ends_the_demo_while_it_prepares() {
     let Some(demo) = Demo::new() else { return };
     // What runs in the foreground gets a terminal's interrupt, and must not be alone with it.
     let Some(script) = peer("script") else { return };
-    let mut command = Command::new(script);
+    let mut command = Demo::hearing(script);
     let line = format!("'{}' --no-build --recorded", demo.script().display());
     demo.prepare(&mut command)
         .args(["-qefc", &line, "/dev/null"])
