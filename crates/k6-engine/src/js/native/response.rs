@@ -5,6 +5,7 @@ use std::rc::Rc;
 use rquickjs::{
     Class, Ctx, IntoJs as _, JsLifetime, Object, Persistent, Result, Value,
     class::{Trace, Tracer},
+    object::Property,
 };
 
 use super::{Native, text_at};
@@ -55,7 +56,7 @@ pub(crate) fn make<'js>(vu: &Vu, ctx: &Ctx<'js>, response: Box<Response>) -> Res
 pub(super) fn install(ctx: &Ctx<'_>, vu: &Vu) -> Result<()> {
     // One of this context, not the one that all contexts of a runtime would share.
     let prototype = Object::new(ctx.clone())?;
-    super::table::put_answers(ctx, &prototype);
+    super::table::put_answers(ctx, &prototype)?;
     *vu.prototype.borrow_mut() = Some(Persistent::save(ctx, prototype));
     Ok(())
 }
@@ -98,6 +99,20 @@ pub(super) fn part<'js>(ctx: &Ctx<'js>, this: &Value<'js>, place: usize) -> Resu
     let answer = Class::<JsResponse>::from_value(this)?;
     let (_, part) = PARTS.get(place).ok_or(rquickjs::Error::Unknown)?;
     part(&answer.borrow().inner, ctx)
+}
+
+/// Puts a value in the place of a part of the answer `this`, as a script asks for.
+pub(super) fn replace<'js>(
+    ctx: &Ctx<'js>,
+    this: &Value<'js>,
+    place: usize,
+    value: Value<'js>,
+) -> Result<Value<'js>> {
+    let (name, _) = PARTS.get(place).ok_or(rquickjs::Error::Unknown)?;
+    let answer = Class::<JsResponse>::from_value(this)?;
+    let own = Property::from(value).configurable().enumerable().writable();
+    answer.into_inner().prop(*name, own)?;
+    Ok(super::undefined(ctx))
 }
 
 fn body<'js>(response: &Response, ctx: &Ctx<'js>) -> Result<Value<'js>> {

@@ -21,7 +21,7 @@ struct Known {
     natives: Vec<Native>,
     names: Vec<&'static str>,
     list: Entries,
-    answers: Entries,
+    methods: Entries,
 }
 
 /// Properties in the form of QuickJS, which keeps pointers to them: they live as long as the program.
@@ -86,22 +86,6 @@ fn function(name: &str, function: Function, magic: i16) -> qjs::JSCFunctionListE
     entry(name, qjs::JS_DEF_CFUNC, magic, what)
 }
 
-/// Returns a part of an answer as a property.
-fn part(name: &str, magic: i16) -> qjs::JSCFunctionListEntry {
-    let none = qjs::JSCFunctionType { getter: None };
-    let what = qjs::JSCFunctionListEntry__bindgen_ty_1 {
-        getset: qjs::JSCFunctionListEntry__bindgen_ty_1__bindgen_ty_2 {
-            get: qjs::JSCFunctionType {
-                getter_magic: Some(get_part),
-            },
-            set: none,
-        },
-    };
-    let mut entry = entry(name, qjs::JS_DEF_CGETSET_MAGIC, magic, what);
-    entry.prop_flags &= !(qjs::JS_PROP_WRITABLE as u8);
-    entry
-}
-
 /// Returns the native function `name` as a property.
 pub(super) fn native(name: &str) -> Option<qjs::JSCFunctionListEntry> {
     let place = TABLES
@@ -145,11 +129,9 @@ fn known() -> &'static Known {
         };
         let list = all.clone().filter_map(|it| native(it.0));
         let methods = METHODS.iter().filter_map(|it| passed(it)).map(hidden);
-        let parts = (0..).zip(response::PARTS);
-        let parts = parts.map(|(place, (name, _))| part(name, place));
         Known {
             list: Entries(list.map(hidden).collect()),
-            answers: Entries(parts.chain(methods).collect()),
+            methods: Entries(methods.collect()),
             names: all.clone().map(|it| it.0).collect(),
             natives: all.map(|it| it.1).collect(),
         }
@@ -177,9 +159,41 @@ pub(super) fn put(ctx: &Ctx<'_>, object: &Object<'_>, name: &str) -> bool {
     made >= 0
 }
 
-/// Gives the prototype of answers its parts and methods.
-pub(super) fn put_answers(ctx: &Ctx<'_>, prototype: &Object<'_>) {
-    known().answers.put(ctx, prototype);
+/// Gives the prototype of answers its parts and methods. One function gets and sets a part: each
+/// virtual user has its own.
+pub(super) fn put_answers(ctx: &Ctx<'_>, prototype: &Object<'_>) -> Result<()> {
+    let context = ctx.as_raw().as_ptr();
+    let flags = qjs::JS_PROP_CONFIGURABLE | qjs::JS_PROP_ENUMERABLE;
+    for (magic, (name, _)) in (0..).zip(response::PARTS) {
+        let what = qjs::JSCFunctionType {
+            generic_magic: Some(part),
+        };
+        let kind = qjs::JSCFunctionEnum_JS_CFUNC_generic_magic;
+        let object = prototype.as_value().as_raw();
+        // SAFETY: the context and the prototype are alive; the kind says which function it is. The
+        // property takes both references to it, whatever becomes of it, and the atom is freed.
+        let made = unsafe {
+            let function =
+                qjs::JS_NewCFunction2(context, what.generic, c"".as_ptr(), 0, kind, magic);
+            let again = qjs::JS_DupValue(context, function);
+            let atom = qjs::JS_NewAtomLen(context, name.as_ptr().cast(), name.len() as _);
+            let made = qjs::JS_DefinePropertyGetSet(
+                context,
+                object,
+                atom,
+                function,
+                again,
+                flags.cast_signed(),
+            );
+            qjs::JS_FreeAtom(context, atom);
+            made
+        };
+        if made < 0 {
+            return Err(Error::Exception);
+        }
+    }
+    known().methods.put(ctx, prototype);
+    Ok(())
 }
 
 /// Makes native functions fail from now on, as their virtual user ends.
@@ -216,16 +230,26 @@ unsafe extern "C" fn call(
     }
 }
 
-unsafe extern "C" fn get_part(
+/// Gets a part of an answer, or with a value puts that in its place.
+unsafe extern "C" fn part(
     context: *mut qjs::JSContext,
     this: qjs::JSValue,
+    count: c_int,
+    arguments: *mut qjs::JSValue,
     magic: c_int,
 ) -> qjs::JSValue {
     // SAFETY: as above.
     unsafe {
-        guarded(context, this, 0, std::ptr::null_mut(), |ctx, this, _| {
-            response::part(ctx, &this, magic as usize)
-        })
+        guarded(
+            context,
+            this,
+            count,
+            arguments,
+            |ctx, this, given| match given.first() {
+                None => response::part(ctx, &this, magic as usize),
+                Some(value) => response::replace(ctx, &this, magic as usize, value.clone()),
+            },
+        )
     }
 }
 
