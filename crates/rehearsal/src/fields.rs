@@ -262,24 +262,15 @@ mod tests {
         Registry::new().at("apps", "v1", "deployments").unwrap()
     }
 
+    /// Applies without force.
+    fn applied(live: Option<&Value>, patch: Value, manager: &str) -> ApiResult<Value> {
+        apply(live, patch, &resource(), manager, Force::No)
+    }
+
     #[test]
     fn another_manager_s_field_is_a_conflict_that_names_it_and_force_takes_it() {
-        let live = apply(
-            None,
-            deployment(Some(1), "a:1"),
-            &resource(),
-            "one",
-            Force::No,
-        )
-        .unwrap();
-        let error = apply(
-            Some(&live),
-            deployment(Some(2), "a:1"),
-            &resource(),
-            "two",
-            Force::No,
-        )
-        .unwrap_err();
+        let live = applied(None, deployment(Some(1), "a:1"), "one").unwrap();
+        let error = applied(Some(&live), deployment(Some(2), "a:1"), "two").unwrap_err();
         assert_eq!(
             error.message,
             "Apply failed with 1 conflict: conflict with \"one\": .spec.replicas"
@@ -295,44 +286,14 @@ mod tests {
         .unwrap();
         assert_eq!(live["spec"]["replicas"], 2);
         // The first manager lost the field, so it is the one in conflict now.
-        assert!(
-            apply(
-                Some(&live),
-                deployment(Some(1), "a:1"),
-                &resource(),
-                "one",
-                Force::No
-            )
-            .is_err()
-        );
+        assert!(applied(Some(&live), deployment(Some(1), "a:1"), "one").is_err());
     }
 
     #[test]
     fn the_same_value_is_shared_and_not_a_conflict() {
-        let live = apply(
-            None,
-            deployment(Some(1), "a:1"),
-            &resource(),
-            "one",
-            Force::No,
-        )
-        .unwrap();
-        let both = apply(
-            Some(&live),
-            deployment(Some(1), "a:1"),
-            &resource(),
-            "two",
-            Force::No,
-        )
-        .unwrap();
-        let left = apply(
-            Some(&both),
-            deployment(None, "a:1"),
-            &resource(),
-            "one",
-            Force::No,
-        )
-        .unwrap();
+        let live = applied(None, deployment(Some(1), "a:1"), "one").unwrap();
+        let both = applied(Some(&live), deployment(Some(1), "a:1"), "two").unwrap();
+        let left = applied(Some(&both), deployment(None, "a:1"), "one").unwrap();
         assert_eq!(
             left["spec"]["replicas"], 1,
             "the other manager still owns it"
@@ -341,22 +302,8 @@ mod tests {
 
     #[test]
     fn a_field_no_longer_applied_goes_when_nobody_else_owns_it() {
-        let live = apply(
-            None,
-            deployment(Some(1), "a:1"),
-            &resource(),
-            "one",
-            Force::No,
-        )
-        .unwrap();
-        let left = apply(
-            Some(&live),
-            deployment(None, "a:1"),
-            &resource(),
-            "one",
-            Force::No,
-        )
-        .unwrap();
+        let live = applied(None, deployment(Some(1), "a:1"), "one").unwrap();
+        let left = applied(Some(&live), deployment(None, "a:1"), "one").unwrap();
         assert!(left["spec"].get("replicas").is_none());
         assert_eq!(
             left["spec"]["template"]["spec"]["containers"][0]["image"],
@@ -366,60 +313,23 @@ mod tests {
 
     #[test]
     fn the_same_apply_twice_changes_nothing() {
-        let live = apply(
-            None,
-            deployment(Some(1), "a:1"),
-            &resource(),
-            "one",
-            Force::No,
-        )
-        .unwrap();
-        let again = apply(
-            Some(&live),
-            deployment(Some(1), "a:1"),
-            &resource(),
-            "one",
-            Force::No,
-        )
-        .unwrap();
+        let live = applied(None, deployment(Some(1), "a:1"), "one").unwrap();
+        let again = applied(Some(&live), deployment(Some(1), "a:1"), "one").unwrap();
         assert_eq!(live, again);
     }
 
     #[test]
     fn an_update_takes_the_fields_that_it_changes() {
-        let live = apply(
-            None,
-            deployment(Some(1), "a:1"),
-            &resource(),
-            "one",
-            Force::No,
-        )
-        .unwrap();
+        let live = applied(None, deployment(Some(1), "a:1"), "one").unwrap();
         let mut after = live.clone();
         after["spec"]["replicas"] = json!(3);
         track(Some(&live), &mut after, &resource(), "scaler");
-        let error = apply(
-            Some(&after),
-            deployment(Some(1), "a:1"),
-            &resource(),
-            "one",
-            Force::No,
-        )
-        .unwrap_err();
+        let error = applied(Some(&after), deployment(Some(1), "a:1"), "one").unwrap_err();
         assert_eq!(
             error.message,
             "Apply failed with 1 conflict: conflict with \"scaler\" using apps/v1: .spec.replicas"
         );
-        assert!(
-            apply(
-                Some(&after),
-                deployment(None, "a:2"),
-                &resource(),
-                "one",
-                Force::No
-            )
-            .is_ok()
-        );
+        assert!(applied(Some(&after), deployment(None, "a:2"), "one").is_ok());
     }
 
     #[test]
@@ -429,20 +339,13 @@ mod tests {
             .as_array_mut()
             .unwrap()
             .push(json!({"name": "b", "image": "b:1"}));
-        let live = apply(None, two, &resource(), "one", Force::No).unwrap();
+        let live = applied(None, two, "one").unwrap();
         let mut third =
             json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"}});
         third["spec"] =
             json!({"template": {"spec": {"containers": [{"name": "c", "image": "c:1"}]}}});
-        let live = apply(Some(&live), third, &resource(), "two", Force::No).unwrap();
-        let live = apply(
-            Some(&live),
-            deployment(None, "a:1"),
-            &resource(),
-            "one",
-            Force::No,
-        )
-        .unwrap();
+        let live = applied(Some(&live), third, "two").unwrap();
+        let live = applied(Some(&live), deployment(None, "a:1"), "one").unwrap();
         let names: Vec<&str> = live["spec"]["template"]["spec"]["containers"]
             .as_array()
             .unwrap()

@@ -209,16 +209,20 @@ fn an_error_has_every_form_that_was_asked_for() {
     }
 }
 
-#[test]
-fn doctor_names_what_needs_k6() {
-    let (_folder, path) =
-        script("import http from 'k6/http';\nimport { browser } from 'k6/browser';\n");
+/// Returns what `doctor` reports of a script.
+fn examined(text: &str) -> Value {
+    let (_folder, path) = script(text);
     let output = tool!("k6-run")
         .args(["doctor", "-o", "json"])
         .arg(path)
         .output()
         .unwrap();
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn doctor_names_what_needs_k6() {
+    let report = examined("import http from 'k6/http';\nimport { browser } from 'k6/browser';\n");
     assert_eq!(report["outputs"]["engine"], "k6");
     assert_eq!(report["findings"][0]["location"]["line"], 2);
 }
@@ -226,13 +230,7 @@ fn doctor_names_what_needs_k6() {
 #[test]
 fn doctor_takes_no_text_for_an_import() {
     let text = "/* once:\nimport sql from 'k6/x/sql';\n*/\nexport default () => console.log(Array.from('abc'), \"a note from 'there'\");\n";
-    let (_folder, path) = script(text);
-    let output = tool!("k6-run")
-        .args(["doctor", "-o", "json"])
-        .arg(path)
-        .output()
-        .unwrap();
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let report = examined(text);
     assert_eq!(report["outputs"]["engine"], "native", "{report}");
 }
 
@@ -242,13 +240,7 @@ fn doctor_finds_sockets_built_in_but_for_their_compression() {
         let text = format!(
             "import ws from 'k6/ws';\nimport {{ WebSocket }} from 'k6/experimental/websockets';\nexport default () => ws.connect('ws://127.0.0.1:1', {{\n  {param},\n}}, () => new WebSocket(''));\n"
         );
-        let (_folder, path) = script(&text);
-        let output = tool!("k6-run")
-            .args(["doctor", "-o", "json"])
-            .arg(path)
-            .output()
-            .unwrap();
-        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let report = examined(&text);
         assert_eq!(report["outputs"]["engine"], engine);
         if engine == "k6" {
             assert_eq!(report["findings"][0]["location"]["line"], 4, "{report}");
