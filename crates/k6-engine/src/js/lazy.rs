@@ -192,6 +192,7 @@ fn global(ctx: &Ctx<'_>, name: &str) -> Result<bool> {
         | "Uint32Array" | "BigInt64Array" | "BigUint64Array" | "Float16Array" | "Float32Array"
         | "Float64Array" => qjs::JS_AddIntrinsicTypedArrays,
         "console" => return evaluate(ctx, "<console>").map(|()| true),
+        "crypto" => return evaluate(ctx, "<crypto>").map(|()| true),
         "setTimeout" | "setInterval" | "clearTimeout" | "clearInterval" => {
             return evaluate(ctx, "<timers>").map(|()| true);
         }

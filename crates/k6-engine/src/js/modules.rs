@@ -45,8 +45,9 @@ const BUILTIN: [(&str, &str); 12] = [
 
 /// Modules that no script can import, as their names are no specifiers: evaluated when a script
 /// looks at what is in them.
-const HIDDEN: [(&str, &str); 5] = [
+const HIDDEN: [(&str, &str); 6] = [
     ("<console>", include_str!("prelude/console.js")),
+    ("<crypto>", include_str!("prelude/webcrypto.js")),
     ("<html>", include_str!("prelude/html/selection.js")),
     ("<elements>", include_str!("prelude/html/elements.js")),
     ("<http>", include_str!("prelude/http/rest.js")),

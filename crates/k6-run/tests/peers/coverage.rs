@@ -145,6 +145,8 @@ const NAMES: &[(&str, &[&str])] = &[
             "require(",
             "console.log",
             "console.error",
+            "crypto.randomUUID",
+            "crypto.getRandomValues",
         ],
     ),
     (

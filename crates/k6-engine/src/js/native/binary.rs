@@ -137,16 +137,19 @@ pub(crate) fn md5_of(text: &str) -> String {
     hex_text(&Md5::digest(text.as_bytes()))
 }
 
-fn random(vu: &Vu, length: usize) -> Vec<u8> {
-    let mut data = Vec::with_capacity(length + 8);
-    while data.len() < length {
-        data.extend_from_slice(&vu.random_bits().to_le_bytes());
+/// Returns bytes of the system's, which no seed of a script makes the same.
+fn random(ctx: &Ctx<'_>, length: usize) -> Result<Vec<u8>> {
+    let mut data = vec![0; length];
+    match getrandom::fill(&mut data) {
+        Ok(()) => Ok(data),
+        Err(err) => Err(throw(
+            ctx,
+            &format!("the system has no random bytes: {err}"),
+        )),
     }
-    data.truncate(length);
-    data
 }
 
-fn random_bytes<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {
+fn random_bytes<'js>(_: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {
     let length = match given(arguments, 0) {
         Some(value) => value.get::<Coerced<f64>>()?.0,
         None => 0.0,
@@ -154,7 +157,7 @@ fn random_bytes<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> R
     if !(1.0..=1e8).contains(&length) {
         return Err(throw(ctx, "invalid size"));
     }
-    buffer(ctx, &random(vu, length as usize))
+    buffer(ctx, &random(ctx, length as usize)?)
 }
 
 fn hex<'js>(_: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {
@@ -205,8 +208,12 @@ fn to_text<'js>(_: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<
     String::from_utf8_lossy(&data_at(ctx, arguments, 0)?).into_js(ctx)
 }
 
-fn uuid<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, _: &[Value<'js>]) -> Result<Value<'js>> {
-    let text = hex_text(&random(vu, 16));
+/// Returns a random identifier (RFC 9562, version 4).
+fn uuid<'js>(_: &Rc<Vu>, ctx: &Ctx<'js>, _: &[Value<'js>]) -> Result<Value<'js>> {
+    let mut data = random(ctx, 16)?;
+    data[6] = data[6] & 0x0f | 0x40;
+    data[8] = data[8] & 0x3f | 0x80;
+    let text = hex_text(&data);
     let parts = [
         &text[..8],
         &text[8..12],
