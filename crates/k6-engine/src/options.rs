@@ -12,6 +12,7 @@ mod scenario;
 mod tls;
 mod told;
 
+use scenario::is_foreign;
 pub(crate) use scenario::text_of;
 pub use scenario::{Executor, Scenario, Stage};
 pub use tls::{Identity, Versions};
@@ -108,8 +109,13 @@ impl Options {
             }
             other => other,
         };
-        serde_json::from_value(kept)
-            .map_err(|err| format!("the script's options are not usable: {err}"))
+        let options: Self = serde_json::from_value(kept)
+            .map_err(|err| format!("the script's options are not usable: {err}"))?;
+        // As in k6, also where flags leave no scenario of the script.
+        for (name, scenario) in options.scenarios.iter().flatten() {
+            Scenario::check_form(name, scenario)?;
+        }
+        Ok(options)
     }
 
     /// Returns the names of options that nothing is known of.
@@ -138,6 +144,9 @@ impl Options {
         let most = self.tls_version.as_ref().map_or("", Versions::most);
         if old.contains(&most) {
             foreign.push("tlsVersion");
+        }
+        if self.scenarios.iter().flatten().any(|it| is_foreign(it.1)) {
+            foreign.push("scenarios that are externally-controlled");
         }
         foreign
     }

@@ -304,7 +304,7 @@ fn by_name(nodes: Vec<Value>) -> Value {
     Value::Object(named.collect())
 }
 
-/// Returns the checks of the group `path` with those of the groups in it.
+/// Returns the group `path` with its checks, and the groups in it.
 fn group(finished: &Finished, path: &str, collect: &dyn Fn(Vec<Value>) -> Value) -> Value {
     let checks = &finished.totals.checks.all;
     let own: Vec<Value> = checks
@@ -316,7 +316,8 @@ fn group(finished: &Finished, path: &str, collect: &dyn Fn(Vec<Value>) -> Value)
         })
         .collect();
     let mut inner: Vec<&str> = Vec::new();
-    for (other, ..) in checks {
+    let entered = finished.totals.checks.groups.iter();
+    for other in entered.chain(checks.iter().map(|it| &it.0)) {
         let rest = other
             .strip_prefix(path)
             .and_then(|it| it.strip_prefix("::"));

@@ -67,9 +67,13 @@ fn load<'js>(
         let module = vu.shared.modules.load(ctx, entry)?;
         let (module, promise) = module.eval()?;
         settle(vu, ctx, &promise)?;
+        finish(vu, ctx)?;
         Ok(module)
     };
     let module = globals().catch(ctx).map_err(|err| explain(&err))?;
+    if let Some(text) = vu.unhandled.take().into_values().next() {
+        return Err(format!("Uncaught (in promise) {text}"));
+    }
     let exports = || -> rquickjs::Result<(Object<'js>, Outcome)> {
         let namespace = module.namespace()?;
         let common: Option<Object<'js>> = namespace.get("__cjs")?;
@@ -143,10 +147,7 @@ fn run<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, exports: &Object<'js>, job: Job) -> Out
             let promise = promise.clone();
             returned = settle(vu, ctx, &promise)?;
         }
-        while vu.pending.get() > 0 || !vu.events.borrow().is_empty() {
-            turn(vu, ctx)?;
-        }
-        jobs(vu, ctx)?;
+        finish(vu, ctx)?;
         for text in vu.unhandled.take().into_values() {
             let message = format!("Uncaught (in promise) {text}");
             (vu.shared.console)(Level::Error, &message);
@@ -269,6 +270,14 @@ fn settle<'js>(
         Some(result) => result,
         None => Ok(Value::new_undefined(ctx.clone())),
     }
+}
+
+/// Serves all that is still to happen.
+fn finish(vu: &Rc<Vu>, ctx: &Ctx<'_>) -> rquickjs::Result<()> {
+    while vu.pending.get() > 0 || !vu.events.borrow().is_empty() {
+        turn(vu, ctx)?;
+    }
+    jobs(vu, ctx)
 }
 
 /// Serves one event, waiting for it where there is none.

@@ -1,7 +1,7 @@
 //! Where samples go: one shard per worker thread, drained into the totals of the run.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     fmt::Write as _,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -83,6 +83,11 @@ impl Shard {
         self.add(collector, CHECKS, f64::from(u8::from(passed)), tags);
     }
 
+    /// Remembers that a group was entered.
+    pub(crate) fn enter(&mut self, group: &str) {
+        self.checks.enter(group);
+    }
+
     fn learn(&mut self, collector: &Collector) {
         let all = collector.registry.all();
         self.kinds = all.iter().map(|it| it.kind).collect();
@@ -160,11 +165,14 @@ fn describe(collector: &Collector, id: Id) -> String {
     .to_string()
 }
 
-/// The results of checks, by group and name, in the order of their first appearance.
+/// Groups, and the results of checks by group and name, in the order of their first appearance.
 #[derive(Clone, Debug, Default)]
 pub struct Checks {
     /// Group path, name, passes, fails.
     pub all: Vec<(String, String, u64, u64)>,
+    /// The paths of groups that were entered, also those without checks.
+    pub groups: Vec<String>,
+    entered: HashSet<String>,
     places: HashMap<String, usize>,
     key: String,
 }
@@ -193,7 +201,17 @@ impl Checks {
         }
     }
 
+    fn enter(&mut self, group: &str) {
+        if !self.entered.contains(group) {
+            self.entered.insert(group.to_owned());
+            self.groups.push(group.to_owned());
+        }
+    }
+
     fn absorb(&mut self, other: &mut Self) {
+        for group in other.groups.drain(..) {
+            self.enter(&group);
+        }
         for (group, name, passes, fails) in &mut other.all {
             let place = self.place(group, name);
             self.all[place].2 += std::mem::take(passes);

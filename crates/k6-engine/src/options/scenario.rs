@@ -8,6 +8,8 @@ use serde_json::Value;
 use crate::span::Span;
 
 mod parse;
+
+pub(super) use parse::is_foreign;
 mod words;
 
 /// How long iterations may go on after the end of their scenario.

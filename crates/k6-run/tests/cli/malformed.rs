@@ -45,6 +45,16 @@ fn what_cannot_be_loaded_is_told_as_such() {
                 "script",
             ),
             ("throw undefined;", 2, "script"),
+            (
+                "(async () => { await null; throw new Error('lost'); })();\nexport default function () {}",
+                2,
+                "script",
+            ),
+            (
+                "setTimeout(() => { throw new Error('late'); }, 5);\nexport default function () {}",
+                2,
+                "script",
+            ),
             ("throw { toString() { throw 1; } };", 2, "script"),
             (
                 "await new Promise(() => {});\nexport default function () {}",
@@ -99,6 +109,53 @@ fn what_cannot_be_loaded_is_told_as_such() {
             ("export default function () { \u{0} }", 2, "script"),
         ],
         &[],
+    );
+}
+
+#[test]
+fn a_scenario_has_the_fields_of_its_executor_also_where_flags_replace_it() {
+    for (scenario, told) in [
+        ("executor: 'nope'", "there is no executor `nope`"),
+        ("vus: 1", "missing field `executor`"),
+        (
+            "executor: 'constant-vus', duration: '1s', iterations: 5",
+            "`constant-vus` has no `iterations`; it has `vus`, `duration`",
+        ),
+        (
+            "executor: 'constant-vus', duration: 'long'",
+            "`long` is not a duration",
+        ),
+        (
+            "executor: 'constant-arrival-rate', rate: 1.5, duration: '1s', preAllocatedVUs: 1",
+            "invalid type: floating point `1.5`",
+        ),
+        (
+            "executor: 'ramping-vus', stages: [{ duration: '1s', target: 1, vus: 1 }]",
+            "a stage has `duration` and `target`, and nothing else",
+        ),
+        (
+            "executor: 'shared-iterations', env: { A: 5 }",
+            "the variable `A` is no text",
+        ),
+        (
+            "executor: 'shared-iterations', options: { cloud: {} }",
+            "unknown field `cloud`",
+        ),
+    ] {
+        let text = format!(
+            "export const options = {{ scenarios: {{ a: {{ {scenario} }} }} }};\nexport default function () {{}}"
+        );
+        for flags in [&[][..], &["-i", "1"]] {
+            let (code, report) = run(&text, flags);
+            let message = report["error"]["message"].as_str().unwrap_or_default();
+            assert!(code == 2 && message.contains(told), "{scenario}: {report}");
+        }
+    }
+    let led = "export const options = { scenarios: { a: { executor: 'externally-controlled', vus: 1, duration: '1s' } } };\nexport default function () {}";
+    let message = run(led, &[]).1["error"]["message"].to_string();
+    assert!(
+        message.contains("externally-controlled") && message.contains("needs the real k6"),
+        "{message}"
     );
 }
 

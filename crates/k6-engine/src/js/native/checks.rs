@@ -161,6 +161,10 @@ fn group<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<V
     enter(vu, &inner);
     let result = function.call::<_, Value<'js>>(());
     vu.sample(GROUP_DURATION, began.elapsed().as_nanos() as f64 / 1e6, &[]);
+    // As in k6, whose summary finds groups by the tags of samples.
+    if vu.defaults.borrow().system_tags & system_tag("group") != 0 {
+        metrics::lock(&vu.shard).enter(&inner);
+    }
     enter(vu, &outer);
     result
 }

@@ -117,7 +117,14 @@ fn require<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result
     } else {
         name
     };
-    let namespace: Object<'js> = Module::import(ctx, target)?.finish()?;
+    let known: Vec<usize> = vu.unhandled.borrow().keys().copied().collect();
+    let loaded = Module::import(ctx, target).and_then(|it| it.finish::<Object<'js>>());
+    if loaded.is_err() {
+        // Whoever requires it hears of it: the promises behind it are nobody's.
+        let mut unhandled = vu.unhandled.borrow_mut();
+        unhandled.retain(|promise, _| known.contains(promise));
+    }
+    let namespace = loaded?;
     let common: Option<Value<'js>> = namespace.get("__cjs")?;
     Ok(common.unwrap_or_else(|| namespace.into_value()))
 }

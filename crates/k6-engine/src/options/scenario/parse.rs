@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Executor, GRACE, MAX_DURATION, Scenario, Stage};
 use crate::span::Span;
@@ -27,22 +27,126 @@ struct Raw {
     start_vus: Option<u64>,
     stages: Option<Vec<Stage>>,
     graceful_ramp_down: Option<Span>,
-    rate: Option<f64>,
-    start_rate: Option<f64>,
+    rate: Option<u64>,
+    start_rate: Option<u64>,
     time_unit: Option<Span>,
     #[serde(rename = "preAllocatedVUs")]
     allocated: Option<u64>,
     #[serde(rename = "maxVUs")]
     max: Option<u64>,
-    #[serde(default)]
-    #[expect(
-        dead_code,
-        reason = "settings of the browser and the cloud change nothing here"
-    )]
-    options: Value,
+    #[expect(dead_code, reason = "settings of the browser change nothing here")]
+    options: Option<Settings>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "as above")]
+struct Settings {
+    browser: Option<Map<String, Value>>,
+}
+
+/// The executors, and the fields that a scenario of each has besides those of all.
+const EXECUTORS: [(&str, &[&str]); 6] = [
+    ("shared-iterations", &["vus", "iterations", "maxDuration"]),
+    ("per-vu-iterations", &["vus", "iterations", "maxDuration"]),
+    ("constant-vus", &["vus", "duration"]),
+    ("ramping-vus", &["startVUs", "stages", "gracefulRampDown"]),
+    (
+        "constant-arrival-rate",
+        &["rate", "timeUnit", "duration", "preAllocatedVUs", "maxVUs"],
+    ),
+    (
+        "ramping-arrival-rate",
+        &[
+            "startRate",
+            "timeUnit",
+            "stages",
+            "preAllocatedVUs",
+            "maxVUs",
+        ],
+    ),
+];
+
+/// The fields of every scenario.
+const COMMON: [&str; 7] = [
+    "executor",
+    "startTime",
+    "gracefulStop",
+    "exec",
+    "env",
+    "tags",
+    "options",
+];
+
+/// Returns whether a scenario is one that only the real k6 runs: it is led through k6's own API.
+pub(in crate::options) fn is_foreign(value: &Value) -> bool {
+    value.get("executor").and_then(Value::as_str) == Some("externally-controlled")
+}
+
+fn wrong(name: &str, what: &str) -> String {
+    format!("the scenario `{name}` is not usable: {what}")
+}
+
+fn raw(name: &str, value: &Value) -> Result<Raw, String> {
+    let raw: Raw =
+        serde_json::from_value(value.clone()).map_err(|err| wrong(name, &err.to_string()))?;
+    let executor = raw.executor.as_str();
+    let Some((_, own)) = EXECUTORS.iter().find(|it| it.0 == executor) else {
+        return Err(wrong(name, &format!("there is no executor `{executor}`")));
+    };
+    let mut given = value.as_object().into_iter().flat_map(|it| it.keys());
+    let is_known = |it: &str| COMMON.contains(&it) || own.contains(&it);
+    if let Some(field) = given.find(|it| !is_known(it)) {
+        let fields = own.join("`, `");
+        let what = format!("`{executor}` has no `{field}`; it has `{fields}`");
+        return Err(wrong(name, &what));
+    }
+    // The short form of a script's options is read with more patience, as k6 does.
+    for stage in value["stages"].as_array().into_iter().flatten() {
+        let fields: Vec<&str> = stage
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|it| it.0.as_str())
+            .collect();
+        if fields.len() != 2 || !fields.contains(&"duration") {
+            return Err(wrong(
+                name,
+                "a stage has `duration` and `target`, and nothing else",
+            ));
+        }
+    }
+    for (what, map) in [("variable", &raw.env), ("tag", &raw.tags)] {
+        let mut all = map.iter();
+        if let Some((key, _)) = all.find(|it| !it.1.is_string() && !it.1.is_null()) {
+            return Err(wrong(name, &format!("the {what} `{key}` is no text")));
+        }
+    }
+    Ok(raw)
+}
+
+/// Returns the texts of a map in which `null` stands for "not given".
+fn texts(map: BTreeMap<String, Value>) -> BTreeMap<String, String> {
+    let text = |(key, value)| match value {
+        Value::String(text) => Some((key, text)),
+        _ => None,
+    };
+    map.into_iter().filter_map(text).collect()
 }
 
 impl Scenario {
+    /// Checks that the scenario `name` has the form of one, be it used or not.
+    ///
+    /// # Errors
+    ///
+    /// Fails on an unknown executor, on fields that it does not have, and on those that are no such thing.
+    pub(in crate::options) fn check_form(name: &str, value: &Value) -> Result<(), String> {
+        if is_foreign(value) {
+            return Ok(());
+        }
+        raw(name, value).map(drop)
+    }
+
     /// Reads the scenario `name`.
     ///
     /// # Errors
@@ -50,15 +154,14 @@ impl Scenario {
     /// Fails on an unknown executor, on fields that it does not have or lacks, and on values that
     /// cannot be meant.
     pub fn parse(name: &str, value: &Value) -> Result<Self, String> {
-        let wrong = |what: &str| format!("the scenario `{name}` is not usable: {what}");
+        let wrong = |what: &str| wrong(name, what);
         let usable = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         if name.is_empty() || !name.chars().all(usable) {
             return Err(wrong(
                 "a name has letters, digits, underscores and dashes only",
             ));
         }
-        let raw: Raw =
-            serde_json::from_value(value.clone()).map_err(|err| wrong(&err.to_string()))?;
+        let raw = raw(name, value)?;
         let need = |what: Option<u64>, field: &str| {
             what.ok_or_else(|| wrong(&format!("it needs `{field}`")))
         };
@@ -97,7 +200,7 @@ impl Scenario {
             "constant-arrival-rate" => {
                 let allocated = need(raw.allocated, "preAllocatedVUs")?;
                 Executor::ConstantArrivalRate {
-                    rate: raw.rate.ok_or_else(|| wrong("it needs `rate`"))?,
+                    rate: need(raw.rate, "rate")? as f64,
                     unit,
                     duration: duration(raw.duration)?,
                     allocated,
@@ -107,7 +210,7 @@ impl Scenario {
             "ramping-arrival-rate" => {
                 let allocated = need(raw.allocated, "preAllocatedVUs")?;
                 Executor::RampingArrivalRate {
-                    start: raw.start_rate.unwrap_or(0.0),
+                    start: raw.start_rate.unwrap_or(0) as f64,
                     unit,
                     stages: stages()?,
                     allocated,
@@ -116,23 +219,14 @@ impl Scenario {
             }
             other => return Err(wrong(&format!("there is no executor `{other}`"))),
         };
-        let texts = |map: BTreeMap<String, Value>, what: &str| -> Result<BTreeMap<_, _>, String> {
-            let given = map.into_iter().filter(|it| !it.1.is_null());
-            given
-                .map(|(key, value)| match value {
-                    Value::String(text) => Ok((key, text)),
-                    _ => Err(wrong(&format!("the {what} `{key}` is no text"))),
-                })
-                .collect::<Result<_, String>>()
-        };
         let scenario = Self {
             name: name.to_owned(),
             executor,
             start: raw.start_time.unwrap_or_default().0,
             graceful_stop: raw.graceful_stop.map_or(GRACE, |it| it.0),
             exec: raw.exec.unwrap_or_else(|| "default".to_owned()),
-            env: texts(raw.env, "variable")?,
-            tags: texts(raw.tags, "tag")?,
+            env: texts(raw.env),
+            tags: texts(raw.tags),
         };
         scenario.check()?;
         Ok(scenario)
@@ -199,7 +293,7 @@ impl Scenario {
                 allocated,
                 max,
             } => {
-                if !(*rate > 0.0 && rate.is_finite()) {
+                if *rate <= 0.0 {
                     return wrong("`rate` must be more than 0");
                 }
                 if *duration < second {
@@ -213,15 +307,11 @@ impl Scenario {
                 }
             }
             Executor::RampingArrivalRate {
-                start,
                 unit,
                 allocated,
                 max,
                 ..
             } => {
-                if !(*start >= 0.0 && start.is_finite()) {
-                    return wrong("`startRate` must not be negative");
-                }
                 if unit.is_zero() {
                     return wrong("`timeUnit` must be more than 0");
                 }
