@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::{metrics::Threshold, span::Span, threshold::Expression};
 
+mod names;
 mod numbers;
 mod scenario;
 mod tls;
@@ -93,6 +94,7 @@ impl Options {
             return Ok(Self::default());
         }
         let mut value = value.clone();
+        names::read(&mut value);
         numbers::read(&mut value);
         for (name, tag) in value["tags"].as_object().into_iter().flatten() {
             if !tag.is_string() && !tag.is_null() {

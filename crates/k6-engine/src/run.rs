@@ -189,6 +189,23 @@ impl Test {
         self
     }
 
+    /// Returns the scenarios that `options` ask for.
+    ///
+    /// # Errors
+    ///
+    /// Fails where they cannot be used, or call a function that the script does not export.
+    pub fn plan(&self, options: &Options) -> Result<Vec<Scenario>, String> {
+        let plan = options.plan()?;
+        let is_there = |it: &&Scenario| self.functions.contains(&it.exec);
+        match plan.iter().find(|it| !is_there(it)) {
+            Some(scenario) => Err(format!(
+                "function '{}' not found in exports: the scenario `{}` calls it",
+                scenario.exec, scenario.name
+            )),
+            None => Ok(plan),
+        }
+    }
+
     /// Runs the script. `summary` makes the data for its `handleSummary`, where it has one.
     ///
     /// # Errors
@@ -200,15 +217,7 @@ impl Test {
         summary: SummaryData<'_>,
     ) -> Result<Finished, RunError> {
         let options = &settings.options;
-        let plan = options.plan().map_err(RunError::Options)?;
-        for scenario in &plan {
-            if !self.functions.contains(&scenario.exec) {
-                return Err(RunError::Options(format!(
-                    "function '{}' not found in exports: the scenario `{}` calls it",
-                    scenario.exec, scenario.name
-                )));
-            }
-        }
+        let plan = self.plan(options).map_err(RunError::Options)?;
         let thresholds = if options.no_thresholds == Some(true) {
             Vec::new()
         } else {

@@ -28,6 +28,10 @@ pub(crate) fn examine(flags: &RunFlags, console: &Console) -> Result<Report<Load
                     construct: format!("options.{option}"),
                     file: script.clone(),
                 }));
+                if let Some(text) = loaded.refusal() {
+                    let message = format!("it would not run: {text}");
+                    findings.push(Finding::new(Level::Warning, "options", message));
+                }
                 findings.extend(loaded.unknown().into_iter().map(|option| {
                     let message = format!("there is no option `{option}`; it changes nothing");
                     Finding::new(Level::Warning, "unknown-option", message).at(

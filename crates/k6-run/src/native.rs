@@ -79,6 +79,13 @@ impl Loaded {
             .collect()
     }
 
+    /// Returns why a run would not begin, where that is seen beforehand.
+    pub(crate) fn refusal(&self) -> Option<String> {
+        let plan = self.test.plan(&self.options).map(drop);
+        plan.and_then(|()| self.options.thresholds().map(drop))
+            .err()
+    }
+
     /// Returns the options that nobody has.
     pub(crate) fn unknown(&self) -> Vec<String> {
         self.options

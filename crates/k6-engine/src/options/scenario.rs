@@ -9,7 +9,7 @@ use crate::span::Span;
 
 mod parse;
 
-pub(super) use parse::is_foreign;
+pub(super) use parse::{fields, is_foreign};
 mod words;
 
 /// How long iterations may go on after the end of their scenario.

@@ -228,6 +228,34 @@ fn doctor_names_what_needs_k6() {
 }
 
 #[test]
+fn doctor_says_what_would_not_run() {
+    for (text, told) in [
+        ("export function other() {}", "function 'default' not found"),
+        (
+            "export const options = { vus: 0, duration: '1s' };\nexport default function () {}",
+            "must be more than 0",
+        ),
+        (
+            "export const options = { thresholds: { checks: ['rate>>1'] } };\nexport default function () {}",
+            "rate>>1",
+        ),
+    ] {
+        let report = examined(text);
+        let finding = &report["findings"][0];
+        assert_eq!(finding["id"], "options", "{report}");
+        let message = finding["message"].as_str().unwrap();
+        assert!(
+            message.starts_with("it would not run: ") && message.contains(told),
+            "{message}"
+        );
+    }
+    assert_eq!(
+        examined("export default function () {}")["findings"],
+        Value::Array(Vec::new())
+    );
+}
+
+#[test]
 fn doctor_takes_no_text_for_an_import() {
     let text = "/* once:\nimport sql from 'k6/x/sql';\n*/\nexport default () => console.log(Array.from('abc'), \"a note from 'there'\");\n";
     let report = examined(text);

@@ -78,6 +78,12 @@ const COMMON: [&str; 7] = [
     "options",
 ];
 
+/// Returns the fields that a scenario can have.
+pub(in crate::options) fn fields() -> impl Iterator<Item = &'static str> {
+    let own = EXECUTORS.iter().flat_map(|it| it.1);
+    COMMON.iter().chain(own).copied()
+}
+
 /// Returns whether a scenario is one that only the real k6 runs: it is led through k6's own API.
 pub(in crate::options) fn is_foreign(value: &Value) -> bool {
     value.get("executor").and_then(Value::as_str) == Some("externally-controlled")
