@@ -1,7 +1,7 @@
 //! The modules of a script: found, compiled once, loaded by every virtual user.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     path::{Component, Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -15,6 +15,7 @@ use rquickjs::{
 };
 
 mod lean;
+mod meta;
 mod remote;
 mod survey;
 
@@ -71,6 +72,8 @@ pub struct Modules {
     compiled: Mutex<HashMap<String, Arc<Vec<u8>>>>,
     /// The built-in modules that a script wants in another form, by the script's name.
     lean: Mutex<HashMap<String, Vec<String>>>,
+    /// The modules that look at their `import.meta`.
+    with_meta: Mutex<HashSet<String>>,
     /// Those of the network, by their address.
     fetched: HashMap<String, String>,
 }
@@ -146,7 +149,8 @@ impl Modules {
         let known = self.lock().get(name).cloned();
         if let Some(bytes) = known {
             // SAFETY: the bytes were written by this process, from a module that the same engine compiled.
-            return unsafe { Module::load(ctx.clone(), &bytes) };
+            let module = unsafe { Module::load(ctx.clone(), &bytes) }?;
+            return self.with_meta(ctx, name, module);
         }
         let source = match builtin(name) {
             Some(source) => source,
@@ -165,6 +169,11 @@ impl Modules {
                 let mut lean = self.lean.lock().unwrap_or_else(PoisonError::into_inner);
                 lean.insert(name.to_owned(), lean::wanted(&source));
                 drop(lean);
+                if source.contains("import.meta") {
+                    let mut with_meta = self.with_meta.lock();
+                    let with_meta = with_meta.as_mut().unwrap_or_else(|it| it.get_mut());
+                    with_meta.insert(name.to_owned());
+                }
                 source
             }
         };
@@ -175,6 +184,20 @@ impl Modules {
         };
         let bytes = module.write(options)?;
         self.lock().insert(name.to_owned(), Arc::new(bytes));
+        self.with_meta(ctx, name, module)
+    }
+
+    fn with_meta<'js>(
+        &self,
+        ctx: &Ctx<'js>,
+        name: &str,
+        module: Module<'js, Declared>,
+    ) -> JsResult<Module<'js, Declared>> {
+        let with_meta = self.with_meta.lock();
+        let looks_at_it = with_meta.is_ok_and(|it| it.contains(name));
+        if looks_at_it {
+            meta::give(ctx, &module, name)?;
+        }
         Ok(module)
     }
 }
@@ -279,9 +302,16 @@ fn is_common_js(source: &str) -> bool {
 
 /// Returns the file that `specifier` means in `from`.
 fn locate(from: &Path, specifier: &str) -> PathBuf {
-    let plain = specifier.strip_prefix("file://").unwrap_or(specifier);
     let folder = from.parent().unwrap_or_else(|| Path::new("."));
-    normal(&folder.join(plain))
+    beneath(folder, specifier)
+}
+
+/// Returns the file that `name`, a path or an address of a file, means in `folder`.
+pub(crate) fn beneath(folder: &Path, name: &str) -> PathBuf {
+    let address = url::Url::parse(name).ok();
+    let path = address.and_then(|it| it.to_file_path().ok());
+    let plain = name.strip_prefix("file://").unwrap_or(name);
+    normal(&folder.join(path.unwrap_or_else(|| plain.into())))
 }
 
 /// Removes `.` and `..` without asking the file system.

@@ -109,7 +109,7 @@ pub(crate) fn interrupted(ctx: &Ctx<'_>) -> Error {
 }
 
 /// Throws an error with the name that k6 gives its own.
-fn throw(ctx: &Ctx<'_>, message: &str) -> Error {
+pub(crate) fn throw(ctx: &Ctx<'_>, message: &str) -> Error {
     let named = || -> Result<Error> {
         let error = Exception::from_message(ctx.clone(), message)?.into_value();
         if let Some(object) = error.as_object() {

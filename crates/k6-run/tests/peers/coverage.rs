@@ -143,6 +143,7 @@ const NAMES: &[(&str, &[&str])] = &[
             "__ITER",
             "open(",
             "require(",
+            "import.meta.resolve(",
             "console.log",
             "console.error",
             "crypto.randomUUID",

@@ -51,12 +51,7 @@ fn open<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Va
 /// Returns the path that `name` means for the script that calls.
 pub(super) fn located(vu: &Vu, ctx: &Ctx<'_>, name: &str) -> PathBuf {
     let folder = caller(ctx).and_then(|it| Path::new(&it).parent().map(Path::to_owned));
-    let plain = name.strip_prefix("file://").unwrap_or(name);
-    modules::normal(
-        &folder
-            .unwrap_or_else(|| vu.shared.folder.clone())
-            .join(plain),
-    )
+    modules::beneath(&folder.unwrap_or_else(|| vu.shared.folder.clone()), name)
 }
 
 /// Returns what a file holds. Each is read once.
