@@ -3,27 +3,28 @@
 use std::{
     collections::{HashMap, HashSet},
     path::{Component, Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use oxc_parser::ParserReturn;
-use oxc_span::SourceType;
 use rquickjs::{
     Ctx, Exception, Module, Result as JsResult,
     loader::{ImportAttributes, Loader, Resolver},
     module::{Declared, WriteOptions},
 };
 
+pub(crate) mod common_js;
+mod graph;
 mod lean;
 mod meta;
 mod remote;
 mod survey;
 
+use graph::Graph;
 pub use remote::Remote;
 pub(crate) use survey::Survey;
 pub use survey::{Import, imports};
 
-use super::{native::APIS, parse::parsed, typescript};
+use super::{native::APIS, typescript};
 
 /// The modules that are built in, but for those of [`lean`].
 const BUILTIN: [(&str, &str); 12] = [
@@ -74,6 +75,8 @@ pub struct Modules {
     lean: Mutex<HashMap<String, Vec<String>>>,
     /// The modules that look at their `import.meta`.
     with_meta: Mutex<HashSet<String>>,
+    /// Which modules each one imports.
+    graph: Mutex<Graph>,
     /// Those of the network, by their address.
     fetched: HashMap<String, String>,
 }
@@ -131,7 +134,7 @@ impl Modules {
         found
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Vec<u8>>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Vec<u8>>>> {
         self.compiled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -165,7 +168,7 @@ impl Modules {
                     let text = format!("{name}:{}: {}", err.line, err.what);
                     Exception::throw_syntax(ctx, &text)
                 })?;
-                let source = adapt(name, source);
+                let source = self.as_module(ctx, name, source)?;
                 let mut lean = self.lean.lock().unwrap_or_else(PoisonError::into_inner);
                 lean.insert(name.to_owned(), lean::wanted(&source));
                 drop(lean);
@@ -185,6 +188,30 @@ impl Modules {
         let bytes = module.write(options)?;
         self.lock().insert(name.to_owned(), Arc::new(bytes));
         self.with_meta(ctx, name, module)
+    }
+
+    fn graph(&self) -> MutexGuard<'_, Graph> {
+        self.graph.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns whether the module `name`, or one that it imports, waits for one of `running`.
+    pub(crate) fn is_circular(&self, name: &str, running: &[String]) -> bool {
+        self.graph().is_circular(name, running)
+    }
+
+    /// Makes an ES module of what is none: JSON and `CommonJS`.
+    fn as_module(&self, ctx: &Ctx<'_>, name: &str, source: String) -> JsResult<String> {
+        if is_json(name) {
+            return Ok(format!("export default {source};"));
+        }
+        if common_js::is(&source) {
+            let names = common_js::run(ctx, name, &source)?;
+            return Ok(common_js::written(name, &source, &names));
+        }
+        let imports = imports(name, &source).unwrap_or_default();
+        let imported = imports.iter().filter_map(|it| meant(name, &it.specifier));
+        self.graph().add(name, imported.collect());
+        Ok(source)
     }
 
     fn with_meta<'js>(
@@ -226,6 +253,18 @@ fn is_remote(specifier: &str) -> bool {
     specifier.starts_with("https://")
 }
 
+/// Returns the name of the module that `specifier` means in `base`, where it is not built in.
+fn meant(base: &str, specifier: &str) -> Option<String> {
+    if is_remote(specifier) {
+        return Some(specifier.to_owned());
+    }
+    if is_remote(base) {
+        return beside(base, specifier).filter(|_| !is_builtin(specifier));
+    }
+    let path = is_local(specifier).then(|| locate(Path::new(base), specifier))?;
+    Some(path.to_string_lossy().into_owned())
+}
+
 /// Returns the address that `specifier` means in the module of the network at `base`.
 fn beside(base: &str, specifier: &str) -> Option<String> {
     let url = url::Url::parse(base).ok()?.join(specifier).ok()?;
@@ -255,49 +294,6 @@ fn plain(name: &str, source: String) -> Result<String, typescript::Refused> {
     } else {
         Ok(source)
     }
-}
-
-/// Makes an ES module of what is none: JSON and `CommonJS`.
-fn adapt(name: &str, source: String) -> String {
-    if is_json(name) {
-        return format!("export default {source};");
-    }
-    if !is_common_js(&source) {
-        return source;
-    }
-    let mut names: Vec<&str> = Vec::new();
-    for mark in ["exports.", "module.exports."] {
-        for (at, _) in source.match_indices(mark) {
-            let rest = &source[at + mark.len()..];
-            let end = rest
-                .find(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '$')
-                .unwrap_or(rest.len());
-            let is_set = rest[end..].trim_start().starts_with('=')
-                && !rest[end..].trim_start().starts_with("==");
-            if end > 0 && is_set && rest[..end] != *"default" && !names.contains(&&rest[..end]) {
-                names.push(&rest[..end]);
-            }
-        }
-    }
-    // On one line before the source, so that its lines keep their numbers.
-    let mut module = format!(
-        "const module = {{ exports: {{}} }}; (function (module, exports, require) {{ {source}\n}})(module, module.exports, globalThis.require);\nexport const __cjs = module.exports; export default (module.exports.default ?? module.exports);\n"
-    );
-    for name in names {
-        module.push_str(&format!("export const {name} = module.exports.{name};\n"));
-    }
-    module
-}
-
-fn is_common_js(source: &str) -> bool {
-    let may_be = source.contains("exports") || source.contains("require(");
-    let is_module = |kind| {
-        let look = |it: &ParserReturn<'_>| {
-            (it.diagnostics.is_empty()).then_some(it.module_record.has_module_syntax)
-        };
-        parsed(source, kind, look).flatten()
-    };
-    may_be && is_module(SourceType::mjs()).or_else(|| is_module(SourceType::cjs())) == Some(false)
 }
 
 /// Returns the file that `specifier` means in `from`.
@@ -346,15 +342,8 @@ impl Resolver for Finder {
             let wanted = lean.get(base).and_then(|it| lean::of(it, name));
             return Ok(wanted.unwrap_or(name).to_owned());
         }
-        if is_remote(name) {
-            return Ok(name.to_owned());
-        }
-        if is_remote(base) {
-            if let Some(url) = beside(base, name) {
-                return Ok(url);
-            }
-        } else if is_local(name) {
-            return Ok(locate(Path::new(base), name).to_string_lossy().into_owned());
+        if let Some(meant) = meant(base, name) {
+            return Ok(meant);
         }
         Err(Exception::throw_message(
             ctx,
@@ -380,18 +369,6 @@ impl Loader for Source {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn common_js_becomes_a_module_with_its_names() {
-        let module = adapt(
-            "/a.js",
-            "exports.options = {}; module.exports.default = function () {};".to_owned(),
-        );
-        assert!(module.contains("export const options"));
-        assert!(!module.contains("export const default"));
-        let already = "import a from 'k6'; export default () => { exports.x = 1 };";
-        assert_eq!(adapt("/a.js", already.to_owned()), already);
-    }
 
     #[test]
     fn paths_are_made_plain() {

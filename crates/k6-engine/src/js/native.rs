@@ -68,9 +68,9 @@ pub(super) fn make<'js>(ctx: &Ctx<'js>, object: &Object<'js>, name: &str) -> Res
         "html" => lazy::evaluate(ctx, "<html>").map(|()| true),
         "elements" => lazy::evaluate(ctx, "<elements>").map(|()| true),
         // Defined, not set: to set asks what there is first, and that is this.
-        "callbacks" => {
-            let callbacks = Property::from(Object::new(ctx.clone())?);
-            object.prop(name, callbacks).map(|()| true)
+        "callbacks" | "modules" => {
+            let empty = Property::from(Object::new(ctx.clone())?);
+            object.prop(name, empty).map(|()| true)
         }
         _ => match api::make(ctx, name) {
             Some(made) => object.prop(name, Property::from(made?)).map(|()| true),

@@ -100,6 +100,8 @@ pub struct Vu {
     pub(crate) event_waker: RefCell<Option<Waker>>,
     pub(crate) pending: Cell<u64>,
     pub(crate) next_event: Cell<u64>,
+    /// The modules that wait for one that they require.
+    pub(crate) requiring: RefCell<Vec<String>>,
     /// Why promises were broken that nobody listened to, by their addresses.
     pub(crate) unhandled: RefCell<BTreeMap<usize, String>>,
     pub(crate) address: RefCell<Option<(String, Arc<http::Address>)>>,
@@ -160,6 +162,7 @@ impl Vu {
             event_waker: RefCell::default(),
             pending: Cell::new(0),
             next_event: Cell::new(0),
+            requiring: RefCell::default(),
             unhandled: RefCell::default(),
             address: RefCell::default(),
             first_event: Cell::new(0),

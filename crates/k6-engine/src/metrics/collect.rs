@@ -46,6 +46,17 @@ pub(crate) fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
 impl Shard {
     /// Adds a sample of the metric `id`.
     pub fn add(&mut self, collector: &Collector, id: Id, value: f64, tags: Tags<'_>) {
+        // As in k6: a script may have a way of its own to check.
+        if id == CHECKS
+            && let Some(name) = tags.get("check")
+        {
+            let group = tags.get("group").unwrap_or_default();
+            self.checks.add(group, name, value != 0.0);
+        }
+        self.sample(collector, id, value, tags);
+    }
+
+    fn sample(&mut self, collector: &Collector, id: Id, value: f64, tags: Tags<'_>) {
         if id >= self.kinds.len() {
             self.learn(collector);
         }
@@ -80,7 +91,7 @@ impl Shard {
         if tags.get("check").is_some() {
             self.checks.add(group, name, passed);
         }
-        self.add(collector, CHECKS, f64::from(u8::from(passed)), tags);
+        self.sample(collector, CHECKS, f64::from(u8::from(passed)), tags);
     }
 
     /// Remembers that a group was entered.

@@ -45,6 +45,12 @@ fn what_cannot_be_loaded_is_told_as_such() {
                 "script",
             ),
             ("throw undefined;", 2, "script"),
+            // Itself.
+            (
+                "require('./script.js');\nexport default function () {}",
+                2,
+                "script",
+            ),
             (
                 "(async () => { await null; throw new Error('lost'); })();\nexport default function () {}",
                 2,

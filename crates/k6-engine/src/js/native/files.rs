@@ -9,7 +9,10 @@ use std::{
 use rquickjs::{Ctx, Function, IntoJs as _, Module, Object, Result, Value};
 
 use super::{Native, given, text_at, throw, undefined};
-use crate::js::{Level, Phase, Vu, modules};
+use crate::js::{
+    Level, Phase, Vu,
+    modules::{self, common_js},
+};
 
 pub(super) const TABLE: &[(&str, Native)] = &[
     ("open", open),
@@ -112,8 +115,20 @@ fn require<'js>(vu: &Rc<Vu>, ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result
     } else {
         name
     };
+    if let Some(exports) = common_js::exported(ctx, &target)? {
+        return Ok(exports);
+    }
+    let mut running = vu.requiring.borrow().clone();
+    running.extend(caller(ctx));
+    if vu.shared.modules.is_circular(&target, &running) {
+        let message =
+            format!("the module \"{target}\" cannot be required while it is being loaded");
+        return Err(throw(ctx, &message));
+    }
     let known: Vec<usize> = vu.unhandled.borrow().keys().copied().collect();
+    let outer = vu.requiring.replace(running);
     let loaded = Module::import(ctx, target).and_then(|it| it.finish::<Object<'js>>());
+    vu.requiring.replace(outer);
     if loaded.is_err() {
         // Whoever requires it hears of it: the promises behind it are nobody's.
         let mut unhandled = vu.unhandled.borrow_mut();

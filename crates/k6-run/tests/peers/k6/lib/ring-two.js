@@ -1,0 +1,2 @@
+const one = require('./ring-one.js');
+exports.seen = JSON.stringify(one);
