@@ -121,8 +121,7 @@ impl Modules {
                 let specifier = import.specifier;
                 if is_local(&specifier) {
                     open.push(locate(&file, &specifier));
-                } else if !specifier.is_empty() && !is_builtin(&specifier) && !is_remote(&specifier)
-                {
+                } else if is_of_k6(&specifier) && !is_builtin(&specifier) {
                     found.push(Unsupported {
                         construct: specifier,
                         file: file.clone(),
@@ -245,6 +244,12 @@ fn is_builtin(specifier: &str) -> bool {
         .any(|it| it == specifier)
 }
 
+/// Returns whether a specifier is one that k6 or an extension of it may have. Nobody knows others, and
+/// what a bundle requires of Node.js it may never reach.
+fn is_of_k6(specifier: &str) -> bool {
+    specifier == "k6" || specifier.starts_with("k6/")
+}
+
 fn is_local(specifier: &str) -> bool {
     specifier.starts_with('.') || specifier.starts_with('/') || specifier.starts_with("file:")
 }
@@ -345,10 +350,14 @@ impl Resolver for Finder {
         if let Some(meant) = meant(base, name) {
             return Ok(meant);
         }
-        Err(Exception::throw_message(
-            ctx,
-            &format!("the module \"{name}\" is not built into this engine: it needs the real k6"),
-        ))
+        let message = if is_of_k6(name) {
+            format!("the module \"{name}\" is not built into this engine: it needs the real k6")
+        } else {
+            format!(
+                "there is no module \"{name}\": k6 has none of that name, and a file begins with `./`"
+            )
+        };
+        Err(Exception::throw_message(ctx, &message))
     }
 }
 

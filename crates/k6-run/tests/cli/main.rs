@@ -256,6 +256,19 @@ fn doctor_says_what_would_not_run() {
 }
 
 #[test]
+fn what_neither_engine_has_needs_no_k6() {
+    let bundle = "const load = () => require('crypto');\nexports.options = { iterations: 1 };\nexports.default = () => typeof load;\n";
+    assert_eq!(examined(bundle)["outputs"]["engine"], "native");
+    assert_eq!(run(bundle, &[]).0, 0);
+    let (code, report) = run("import 'lodash';\nexport default function () {}\n", &[]);
+    let message = report["error"]["message"].as_str().unwrap();
+    assert!(
+        code == 2 && message.contains("there is no module \"lodash\""),
+        "{report}"
+    );
+}
+
+#[test]
 fn doctor_takes_no_text_for_an_import() {
     let text = "/* once:\nimport sql from 'k6/x/sql';\n*/\nexport default () => console.log(Array.from('abc'), \"a note from 'there'\");\n";
     let report = examined(text);
