@@ -69,8 +69,10 @@ pub(super) fn make<'js>(ctx: &Ctx<'js>, object: &Object<'js>, name: &str) -> Res
         "elements" => lazy::evaluate(ctx, "<elements>").map(|()| true),
         // Defined, not set: to set asks what there is first, and that is this.
         "callbacks" | "modules" => {
-            let empty = Property::from(Object::new(ctx.clone())?);
-            object.prop(name, empty).map(|()| true)
+            // Without a prototype: `constructor` is in neither.
+            let empty = Object::new(ctx.clone())?;
+            empty.set_prototype(None)?;
+            object.prop(name, Property::from(empty)).map(|()| true)
         }
         _ => match api::make(ctx, name) {
             Some(made) => object.prop(name, Property::from(made?)).map(|()| true),

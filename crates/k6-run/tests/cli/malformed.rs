@@ -45,6 +45,11 @@ fn what_cannot_be_loaded_is_told_as_such() {
                 "script",
             ),
             ("throw undefined;", 2, "script"),
+            (
+                "require('constructor');\nexport default function () {}",
+                2,
+                "script",
+            ),
             // Itself.
             (
                 "require('./script.js');\nexport default function () {}",
