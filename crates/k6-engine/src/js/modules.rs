@@ -168,9 +168,6 @@ impl Modules {
                     Exception::throw_syntax(ctx, &text)
                 })?;
                 let source = self.as_module(ctx, name, source)?;
-                let mut lean = self.lean.lock().unwrap_or_else(PoisonError::into_inner);
-                lean.insert(name.to_owned(), lean::wanted(&source));
-                drop(lean);
                 if source.contains("import.meta") {
                     let mut with_meta = self.with_meta.lock();
                     let with_meta = with_meta.as_mut().unwrap_or_else(|it| it.get_mut());
@@ -203,13 +200,19 @@ impl Modules {
         if is_json(name) {
             return Ok(format!("export default {source};"));
         }
-        if common_js::is(&source) {
+        // What cannot be parsed is told by who compiles it.
+        let Some(survey) = Survey::of(name, &source) else {
+            return Ok(source);
+        };
+        if common_js::is(&source, &survey) {
             let names = common_js::run(ctx, name, &source)?;
             return Ok(common_js::written(name, &source, &names));
         }
-        let imports = imports(name, &source).unwrap_or_default();
-        let imported = imports.iter().filter_map(|it| meant(name, &it.specifier));
+        let imported = survey.imports.iter();
+        let imported = imported.filter_map(|it| meant(name, &it.specifier));
         self.graph().add(name, imported.collect());
+        let mut lean = self.lean.lock().unwrap_or_else(PoisonError::into_inner);
+        lean.insert(name.to_owned(), survey.lean);
         Ok(source)
     }
 

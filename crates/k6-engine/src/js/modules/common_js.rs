@@ -5,11 +5,9 @@
 //! takes what that came to. Each virtual user keeps what was run: whoever requires it gets the same, be
 //! it as far as it has come, where modules require each other in a circle.
 
-use oxc_parser::ParserReturn;
-use oxc_span::SourceType;
 use rquickjs::{Ctx, Function, Object, Result, Value, context::EvalOptions};
 
-use crate::js::parse::parsed;
+use super::Survey;
 
 /// Where the modules that were run stand, by name.
 const RUN: &str = "modules";
@@ -26,15 +24,8 @@ pub(crate) fn exported<'js>(ctx: &Ctx<'js>, name: &str) -> Result<Option<Value<'
 }
 
 /// Returns whether `source` is `CommonJS`.
-pub(super) fn is(source: &str) -> bool {
-    let may_be = source.contains("exports") || source.contains("require(");
-    let is_module = |kind| {
-        let look = |it: &ParserReturn<'_>| {
-            (it.diagnostics.is_empty()).then_some(it.module_record.has_module_syntax)
-        };
-        parsed(source, kind, look).flatten()
-    };
-    may_be && is_module(SourceType::mjs()).or_else(|| is_module(SourceType::cjs())) == Some(false)
+pub(super) fn is(source: &str, survey: &Survey) -> bool {
+    !survey.is_module && (source.contains("exports") || source.contains("require("))
 }
 
 /// Runs the module `name`, and returns the names that are on its `exports` then.
@@ -83,6 +74,10 @@ pub(super) fn written(name: &str, source: &str, names: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn is(source: &str) -> bool {
+        Survey::of("a.js", source).is_some_and(|it| super::is(source, &it))
+    }
 
     #[test]
     fn what_imports_or_exports_is_no_common_js() {

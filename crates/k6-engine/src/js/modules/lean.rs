@@ -6,29 +6,21 @@
 use std::collections::BTreeSet;
 
 use oxc_parser::ParserReturn;
-use oxc_span::SourceType;
 use oxc_syntax::module_record::ImportImportName;
 
-use crate::js::{
-    native::{APIS, Api},
-    parse::parsed,
-};
+use crate::js::native::{APIS, Api};
 
 /// Stands between the name of a module and the names that are imported from it.
 const MARK: char = '?';
 
 /// Returns the names of the built-in modules that `source` needs, in their lean forms.
-pub(super) fn wanted(source: &str) -> Vec<String> {
+pub(super) fn wanted(source: &str, parsed: &ParserReturn<'_>) -> Vec<String> {
     // These import at run time what is not known now.
     if source.contains("require(") || source.contains("import(") {
         return Vec::new();
     }
-    parsed(source, SourceType::mjs(), lean).unwrap_or_default()
-}
-
-fn lean(parsed: &ParserReturn<'_>) -> Vec<String> {
     let record = &parsed.module_record;
-    if !parsed.diagnostics.is_empty() || !record.dynamic_imports.is_empty() {
+    if !record.dynamic_imports.is_empty() {
         return Vec::new();
     }
     let lean = APIS.iter().filter_map(|api| {
@@ -75,7 +67,11 @@ pub(super) fn source(name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::Survey, *};
+
+    fn wanted(source: &str) -> Vec<String> {
+        Survey::of("a.js", source).unwrap_or_default().lean
+    }
 
     #[test]
     fn a_script_gets_what_it_imports() {

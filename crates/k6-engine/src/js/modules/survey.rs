@@ -12,7 +12,7 @@ use oxc_ast_visit::{Visit, walk};
 use oxc_parser::ParserReturn;
 use oxc_span::SourceType;
 
-use super::{is_json, is_typescript};
+use super::{is_json, is_typescript, lean};
 use crate::js::parse::parsed;
 
 /// A specifier that a module imports.
@@ -30,6 +30,10 @@ pub struct Import {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Survey {
     pub(crate) imports: Vec<Import>,
+    /// Whether it says that it is an ES module.
+    pub(crate) is_module: bool,
+    /// The built-in modules that it needs, in their lean forms.
+    pub(crate) lean: Vec<String>,
     /// What only the real k6 has, with its line.
     pub(crate) foreign: Vec<(&'static str, usize)>,
 }
@@ -93,7 +97,12 @@ fn survey(source: &str, parsed: &ParserReturn<'_>) -> Option<Survey> {
         .map(|(what, at)| (what.construct(), line(at)))
         .collect();
     foreign.sort_by_key(|it| it.1);
-    Some(Survey { imports, foreign })
+    Some(Survey {
+        imports,
+        is_module: parsed.module_record.has_module_syntax,
+        lean: lean::wanted(source, parsed),
+        foreign,
+    })
 }
 
 #[derive(Clone, Copy)]
