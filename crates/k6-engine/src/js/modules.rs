@@ -169,8 +169,8 @@ impl Modules {
                 })?;
                 let source = self.as_module(ctx, name, source)?;
                 if source.contains("import.meta") {
-                    let mut with_meta = self.with_meta.lock();
-                    let with_meta = with_meta.as_mut().unwrap_or_else(|it| it.get_mut());
+                    let with_meta = self.with_meta.lock();
+                    let mut with_meta = with_meta.unwrap_or_else(PoisonError::into_inner);
                     with_meta.insert(name.to_owned());
                 }
                 source

@@ -28,14 +28,17 @@ pub(super) fn is(source: &str, survey: &Survey) -> bool {
     !survey.is_module && (source.contains("exports") || source.contains("require("))
 }
 
+/// Returns the function that runs `source`, on its line, so that its lines keep their numbers.
+fn function(source: &str) -> String {
+    format!("(function (module, exports, require) {{ {source}\n}})")
+}
+
 /// Runs the module `name`, and returns the names that are on its `exports` then.
 pub(super) fn run(ctx: &Ctx<'_>, name: &str, source: &str) -> Result<Vec<String>> {
     let mut options = EvalOptions::default();
     options.strict = true;
     options.filename = Some(name.to_owned());
-    // On the line of the source, so that its lines keep their numbers.
-    let text = format!("(function (module, exports, require) {{ {source}\n}})");
-    let function: Function<'_> = ctx.eval_with_options(text, options)?;
+    let function: Function<'_> = ctx.eval_with_options(function(source), options)?;
     let (module, exports) = (Object::new(ctx.clone())?, Object::new(ctx.clone())?);
     module.set("exports", exports.clone())?;
     known(ctx)?.set(name, module.clone())?;
@@ -59,9 +62,9 @@ pub(super) fn run(ctx: &Ctx<'_>, name: &str, source: &str) -> Result<Vec<String>
 
 /// Returns the ES module that exports what the `CommonJS` module `name` has under `names`.
 pub(super) fn written(name: &str, source: &str, names: &[String]) -> String {
-    let name = serde_json::Value::from(name);
+    let (name, function) = (serde_json::Value::from(name), function(source));
     let mut module = format!(
-        "const all = globalThis.__k6.{RUN}; const known = all[{name}]; const module = known || (all[{name}] = {{ exports: {{}} }}); known || (function (module, exports, require) {{ {source}\n}})(module, module.exports, globalThis.require);\nexport const __cjs = module.exports; export default (module.exports.default ?? module.exports);\n"
+        "const all = globalThis.__k6.{RUN}; const known = all[{name}]; const module = known || (all[{name}] = {{ exports: {{}} }}); known || {function}(module, module.exports, globalThis.require);\nexport const __cjs = module.exports; export default (module.exports.default ?? module.exports);\n"
     );
     for (place, name) in names.iter().enumerate() {
         module.push_str(&format!(

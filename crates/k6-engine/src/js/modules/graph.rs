@@ -13,17 +13,11 @@ impl Graph {
         self.imports.insert(name.to_owned(), imports);
     }
 
-    /// Returns whether loading the module `name` would need one that is being loaded: `running` are
-    /// those in which code runs, and whoever imports one of them waits for it.
+    /// Returns whether loading the module `name` would need one of `running`, those in which code runs.
+    /// Whoever waits for one of them imports it, so that these are found too.
     pub(super) fn is_circular(&self, name: &str, running: &[String]) -> bool {
         let below = self.below(name);
-        let waits = |it: &&String| self.below(it).iter().any(|one| running.contains(one));
-        below.iter().any(|it| running.contains(it))
-            || self
-                .imports
-                .keys()
-                .filter(waits)
-                .any(|it| below.contains(it))
+        running.iter().any(|it| below.contains(it))
     }
 
     /// Returns `name` with all that it imports, directly or not.
